@@ -1,0 +1,1 @@
+"""Text to syntax tree: spans, diagnostics and their renderers, parser, formatter. No JAX, no NumPy."""
