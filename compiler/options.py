@@ -1,0 +1,176 @@
+"""Schema of every `{ key = value }` block: one `Block` for each (noun, kind), one `Option` row for each key.
+
+In the intermediate representation a value is a number, a boolean or a word as a string; `none` and `fresh` become
+None. A `seed` of None is derived from the root seed by the job's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["int", "real", "bool", "word", "net"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key. `words` are the names accepted besides (or, for kind `word`, instead of) a number, with their values.
+
+    Bounds are inclusive unless `open`. `swept` options take a sweep. Options that are not `keyed` change how fast a
+    result comes, never the result.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    doc: str
+    lower: float | None = None
+    upper: float | None = None
+    open: bool = False
+    words: dict[str, Any] = field(default_factory=dict)
+    swept: bool = False
+    keyed: bool = True
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one kind of a noun takes. `arguments` says what a metric or method is called with, for people."""
+
+    options: tuple[Option, ...]
+    doc: str
+    arguments: str = ""
+    reference: bool = False
+
+    def option(self, name: str) -> Option:
+        return next(option for option in self.options if option.name == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(option.name for option in self.options)
+
+
+NONE = {"none": None}
+
+
+def _words(*names: str) -> dict[str, Any]:
+    return {name: name for name in names}
+
+
+SEED = Option("seed", "int", None, "seed; none: derived from the run's seed and this name", lower=0, words=NONE)
+DRAWS = Option("draws", "int", 4_000, "number of draws", lower=1)
+COMPOSE = Option("compose", "word", "gauss", "how scores of several factors combine", words=_words("gauss", "sum"))
+COVARIANCE = Option(
+    "covariance", "word", "moments", "where the covariances of gauss come from", words=_words("moments")
+)
+
+_MLP = (
+    Option("width", "int", 256, "units of a hidden layer", lower=1),
+    Option("depth", "int", 3, "number of hidden layers", lower=1),
+    Option("activation", "word", "silu", "nonlinearity", words=_words("silu", "gelu", "relu", "tanh")),
+)
+
+BLOCKS: dict[tuple[str, str], Block] = {
+    ("net", "mlp"): Block(_MLP, "fully connected layers"),
+    ("net", "resmlp"): Block(_MLP, "fully connected layers with residual connections"),
+    ("train", "score"): Block(
+        (
+            Option("network", "net", None, "a `net`, or `mlp { ... }` in place; none: the default mlp", words=NONE),
+            Option("simulations", "int", None, "fresh: new ones at every step; or the size of a stored table",
+                   lower=2, words={"fresh": None}),
+            Option("steps", "int", "auto", "training steps", lower=1, words=_words("auto")),
+            Option("batch", "int", 512, "simulations in one training step", lower=1),
+            Option("learning_rate", "real", 1e-3, "peak learning rate", lower=0.0, open=True),
+            Option("ema", "real", 0.999, "decay of the weights' running average", lower=0.0, upper=1.0),
+            Option("holdout", "real", 0.1, "fraction of a table kept for the held-out loss", lower=0.0, upper=0.5),
+            Option("patience", "int", "auto", "evaluations without improvement before training stops",
+                   lower=1, words=_words("auto") | NONE),
+            Option("weight_decay", "real", 0.0, "decoupled weight decay", lower=0.0),
+            Option("null_probability", "real", 0.2, "how often the condition is hidden, to learn the prior",
+                   lower=0.0, upper=1.0),
+            Option("coordinates", "word", "rosenblatt", "working coordinates of the parameters",
+                   words=_words("rosenblatt", "unconstrained")),
+            SEED,
+        ),
+        "denoising score matching: one network for prior and posterior",
+        "a prior and a likelihood",
+    ),
+    ("sample", "flow_ode"): Block(
+        (
+            DRAWS, COMPOSE, COVARIANCE,
+            Option("solver", "word", "tsit5", "Diffrax solver", words=_words("tsit5", "heun", "euler", "dopri5")),
+            Option("steps", "int", None, "fixed steps; none: adaptive steps", lower=1, words=NONE, swept=True),
+            Option("rtol", "real", 1e-3, "relative tolerance of adaptive steps", lower=0.0, open=True, swept=True),
+            Option("atol", "real", 1e-3, "absolute tolerance of adaptive steps", lower=0.0, open=True, swept=True),
+            Option("max_steps", "int", 4096, "adaptive steps after which the solve fails", lower=1),
+            SEED,
+        ),
+        "probability-flow ODE", "a posterior and its fits",
+    ),
+    ("sample", "ddim"): Block(
+        (
+            DRAWS, COMPOSE, COVARIANCE,
+            Option("steps", "int", 100, "steps", lower=1, swept=True),
+            Option("eta", "real", 0.0, "noise: 0 is deterministic, 1 ancestral", lower=0.0, upper=1.0, swept=True),
+            SEED,
+        ),
+        "DDIM", "a posterior and its fits",
+    ),
+    ("sample", "dpmpp"): Block(
+        (DRAWS, COMPOSE, COVARIANCE, Option("steps", "int", 30, "steps", lower=1, swept=True), SEED),
+        "DPM-Solver++(2M)", "a posterior and its fits",
+    ),
+    ("sample", "nuts"): Block(
+        (
+            Option("chains", "int", 4, "chains", lower=1),
+            Option("warmup", "int", 1_000, "adaptation steps of a chain, not kept", lower=1),
+            Option("draws", "int", 1_000, "kept draws of one chain", lower=1),
+            Option("target_accept", "real", 0.8, "acceptance probability that adaptation aims at",
+                   lower=0.0, upper=1.0, open=True),
+            Option("max_tree_depth", "int", 10, "doublings of a trajectory", lower=1, upper=20),
+            Option("dense_mass", "bool", False, "adapt a full mass matrix"),
+            Option("init", "word", "uniform", "where chains start", words=_words("uniform", "median", "prior")),
+            SEED,
+        ),
+        "NumPyro's no-U-turn sampler", "a posterior", reference=True,
+    ),
+    ("observe", "simulate"): Block((SEED,), "rows drawn from the likelihood", "values of the params"),
+    ("check", "c2st"): Block(
+        (
+            Option("folds", "int", 5, "folds of cross-validation", lower=2),
+            Option("draws", "int", None, "draws of each sample that are compared; none: all of the smaller",
+                   lower=10, words=NONE),
+            SEED,
+        ),
+        "accuracy of a classifier between two samples: 0.5 when equal", "two samples of one posterior",
+    ),
+    ("check", "sliced_wasserstein"): Block(
+        (Option("projections", "int", 128, "random directions", lower=1), SEED),
+        "sliced Wasserstein distance in units of the second sample's sd", "two samples of one posterior",
+    ),
+    ("check", "mean_error"): Block((), "largest |difference of means| in sd of the second sample",
+                                   "two samples of one posterior"),
+    ("check", "sd_error"): Block((), "largest |ratio of sds - 1| against the second sample",
+                                 "two samples of one posterior"),
+    ("check", "rhat"): Block((), "largest split R-hat", "one sample with chains"),
+    ("check", "ess"): Block((), "smallest effective sample size", "one sample with chains"),
+    ("check", "divergences"): Block((), "number of divergent transitions", "one sample with chains"),
+}  # fmt: skip
+
+# Of the language but not of this version: using one says so instead of "unknown".
+LATER: dict[str, frozenset[str]] = {
+    "net": frozenset({"transformer", "unet", "dit", "set"}),
+    "train": frozenset({"bsi", "exact", "distill", "flow_map"}),
+    "sample": frozenset(
+        {"reverse_sde", "predictor_corrector", "langevin", "belief", "smc", "one_step", "hmc", "exact_gaussian"}
+    ),
+    "check": frozenset({"mmd", "sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
+    "compose": frozenset({"jac", "fnpse", "partial"}),
+    "covariance": frozenset({"sampled"}),
+    "observe": frozenset({"missing"}),
+    "option": frozenset({"route", "correct", "oracle"}),
+}
+
+
+def kinds(noun: str) -> list[str]:
+    """Kinds of a noun that this version has, e.g. the samplers."""
+    return [kind for known, kind in BLOCKS if known == noun]
