@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +47,7 @@ def _search(
 ) -> Array:
     """`x = to_x(y)` with `F(x) = Φ(z)` by bisection over y in [low, high], on the scale of the smaller tail."""
 
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Any, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         a, b = bracket
         middle = 0.5 * (a + b)
         lower, upper = tails(to_x(middle))
