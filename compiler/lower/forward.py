@@ -1,0 +1,73 @@
+"""A prior and a likelihood as a forward model: simulations for training, rows for observations, densities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from bsi.compiler.ir import Likelihood, Observation, Program, Simulated
+from bsi.compiler.lower.coordinates import Coordinates
+from bsi.compiler.lower.expr import Env, evaluate, table_array
+from bsi.compiler.lower.laws import distribution
+
+Params = Mapping[str, Array]
+ROW = "%x"  # the observed row's name in a likelihood's draws
+
+
+def data_env(program: Program) -> dict[str, np.ndarray]:
+    """Arrays of all declared data."""
+    arrays = {name: table_array(program.tables[data.digest]) for name, data in program.data.items()}
+    return {name: np.asarray(a, np.int32 if a.dtype.kind == "i" else np.float32) for name, a in arrays.items()}
+
+
+def draw_row(likelihood: Likelihood, key: PRNGKeyArray, params: Params, data: Env) -> Array:
+    """One row given the params, nuisance variables drawn and dropped."""
+    env = {**data, **params}
+    for i, draw in enumerate(likelihood.draws):
+        env[draw.target] = distribution(draw.law, env).sample(jr.fold_in(key, i))
+    row = env[ROW] if likelihood.result is None else evaluate(likelihood.result, env)
+    return jnp.broadcast_to(row, likelihood.shape)
+
+
+def log_likelihood(likelihood: Likelihood, params: Params, rows: Array, data: Env) -> Float[Array, " n"]:
+    """Log density of every row of an explicit likelihood. `rows` has a leading axis."""
+    assert likelihood.explicit
+    law = distribution(likelihood.draws[-1].law, {**data, **params})
+    return jax.vmap(law.log_prob)(rows)
+
+
+class Forward:
+    """`simulate(key, n)` draws n pairs in working coordinates and flattened rows; see `runtime.training.Simulator`."""
+
+    def __init__(self, coordinates: Coordinates, likelihood: Likelihood, data: Env):
+        self.coordinates, self.likelihood, self.data = coordinates, likelihood, data
+        self.m, self.p = coordinates.m, math.prod(likelihood.shape)
+
+    def simulate(self, key: PRNGKeyArray, n: int) -> tuple[Float[Array, "n m"], Float[Array, "n p"]]:
+        def one(key: PRNGKeyArray) -> tuple[Array, Array]:
+            prior, row = jr.split(key)
+            z, params = self.coordinates.draw(prior)
+            x = draw_row(self.likelihood, row, params, self.data)
+            return z, jnp.ravel(x).astype(z.dtype)
+
+        return jax.vmap(one)(jr.split(key, n))
+
+
+def observed_rows(program: Program, observation: Observation, data: Env) -> np.ndarray:
+    """The rows of an observation set, (rows, *shape of the likelihood)."""
+    likelihood = program.likelihoods[observation.likelihood]
+    if not isinstance(observation.source, Simulated):
+        rows = table_array(program.tables[observation.source])
+        return rows.reshape(observation.rows, *likelihood.shape)
+    params = {
+        name: jnp.broadcast_to(jnp.asarray(value, float), program.params[name].shape)
+        for name, value in observation.source.values
+    }
+    keys = jr.split(jr.key(observation.source.seed), observation.rows)
+    return np.asarray(jax.jit(jax.vmap(lambda key: draw_row(likelihood, key, params, data)))(keys))

@@ -1,0 +1,60 @@
+"""A posterior as a NumPyro model: the reference that score-based samplers are judged by.
+
+It shares densities with the rest and nothing else: no coordinates, no transports, no networks. Powers arrive as arrays,
+so that a sweep compiles once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpyro
+from jaxtyping import Array
+from numpyro.handlers import reparam
+from numpyro.infer.reparam import LocScaleReparam
+
+from bsi.compiler.ir import Draw, Expr, Posterior, Program
+from bsi.compiler.lower.expr import Env
+from bsi.compiler.lower.forward import log_likelihood
+from bsi.compiler.lower.laws import LAWS, distribution
+
+
+def numpyro_model(program: Program, posterior: Posterior, data: Env, rows: dict[str, Array]) -> Callable[..., None]:
+    """`model(powers)` with one site a param; `powers` has an array for every factor of the posterior, in order.
+
+    A power scales a log factor in the declared coordinates (METHODS §0): a prior adds `(α - 1) log p`, whatever
+    coordinates NumPyro samples in. Location-scale draws with a param as an argument are non-centred.
+    """
+    draws = [d for factor in posterior.factors if factor.kind == "prior" for d in program.priors[factor.law].draws]
+    centred = {draw.target: LocScaleReparam(0.0) for draw in draws if _is_hierarchical(draw, program)}
+
+    def model(powers: tuple[Array, ...]) -> None:
+        env = dict(data)
+        for factor, power in zip(posterior.factors, powers, strict=True):
+            if factor.kind == "prior":
+                for draw in program.priors[factor.law].draws:
+                    law = distribution(draw.law, env)
+                    env[draw.target] = numpyro.sample(draw.target, law)
+                    numpyro.factor(f"{draw.target}:power", (power - 1) * law.log_prob(env[draw.target]))
+        for factor, power in zip(posterior.factors, powers, strict=True):
+            if factor.kind == "likelihood":
+                assert factor.observation is not None
+                density = log_likelihood(program.likelihoods[factor.law], env, rows[factor.observation], data)
+                scaled = jnp.where(power == 0, 0.0, power * density)  # 0 drops the factor, also where it is -inf
+                numpyro.factor(f"{factor.observation}:log_likelihood", jnp.sum(scaled))
+
+    return reparam(model, config=centred)
+
+
+def _is_hierarchical(draw: Draw, program: Program) -> bool:
+    law = draw.law
+    if law.components or not LAWS[law.name].location_scale:
+        return False
+    return any(_refers_to_param(value, program) for _, value in law.arguments)
+
+
+def _refers_to_param(expr: Expr, program: Program) -> bool:
+    if expr.op == "ref" and expr.value in program.params:
+        return True
+    return any(_refers_to_param(arg, program) for arg in expr.args)
