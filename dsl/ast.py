@@ -108,9 +108,7 @@ class Configured(Node):
     options: Options
 
 
-Expr = (
-    Number | String | Name | Unary | Binary | Call | Index | ListExpr | Conditional | Comprehension | Configured
-)
+Expr = Number | String | Name | Unary | Binary | Call | Index | ListExpr | Conditional | Comprehension | Configured
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,119 @@
+"""Text to syntax tree: every declaration on its own, so that one mistake never hides another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from bsi.dsl import ast
+from bsi.dsl.build import Builder, Refused
+from bsi.dsl.chunks import Chunk, cut
+from bsi.dsl.diagnostic import Diagnostic, Fix, Label
+from bsi.dsl.grammar import grammar
+from bsi.dsl.span import Source, Span
+from bsi.dsl.syntax import stopped, unknown_declaration
+from bsi.dsl.tokens import lex
+
+if TYPE_CHECKING:
+    from lark import Token, Tree
+
+EDITIONS = (1,)
+
+Built = tuple[ast.Edition | ast.Declaration, ...]
+
+
+def parse(source: Source) -> tuple[ast.Module, list[Diagnostic]]:
+    """The module that a text declares, and its syntax errors.
+
+    Declarations with an error are left out and their names kept in `Module.broken`. No text makes this raise.
+    """
+    lexed = lex(source)
+    diagnostics = list(lexed.diagnostics)
+    nodes: list[ast.Edition | ast.Declaration] = []
+    broken: set[str] = set()
+    for chunk in cut(lexed.tokens, source):
+        start, end = chunk.tokens[0].start_pos or 0, chunk.tokens[-1].end_pos or 0
+        unreadable = any(start <= offset < end for offset in lexed.broken)
+        built, found = ((), []) if unreadable else _declaration(chunk, source.file)
+        diagnostics += found
+        nodes += built
+        if not built:
+            broken |= _names(chunk)
+    edition = _edition(nodes, source, diagnostics, unreadable=any(token.type == "BSI" for token in lexed.tokens[:1]))
+    declarations = tuple(node for node in nodes if not isinstance(node, ast.Edition))
+    diagnostics.sort(key=Diagnostic.sort_key)
+    return ast.Module(source.file, edition, declarations, frozenset(broken)), diagnostics
+
+
+def _declaration(chunk: Chunk, file: str) -> tuple[Built, list[Diagnostic]]:
+    """What a chunk declares (nothing if it is broken), and at most one mistake that breaks it."""
+    if chunk.noun is None:
+        return (), [unknown_declaration(chunk, file)]
+    if chunk.broken:
+        return (), chunk.diagnostics
+    tree, diagnostic = _tree(chunk, file)
+    if diagnostic:
+        return (), [*chunk.diagnostics, diagnostic]
+    builder = Builder(file)
+    try:
+        built = builder.declaration(cast("Tree[Token]", tree))
+    except Refused as refused:
+        return (), [*chunk.diagnostics, *builder.diagnostics, refused.diagnostic]
+    return built, [*chunk.diagnostics, *builder.diagnostics]
+
+
+def _tree(chunk: Chunk, file: str) -> tuple[Tree[Token] | None, Diagnostic | None]:
+    """Feed the tokens to the LALR parser: its tree, or where it stopped."""
+    from lark import Token, UnexpectedToken
+
+    parser = grammar().parse_interactive("")
+    previous = chunk.tokens[0]
+    end = Token.new_borrow_pos("$END", "", chunk.tokens[-1])
+    tree = None
+    for token in [*chunk.tokens, end]:
+        try:
+            tree = parser.feed_token(token)
+        except UnexpectedToken:
+            return None, stopped(chunk, token, previous, parser.accepts(), file)
+        previous = token
+    return tree, None
+
+
+def _names(chunk: Chunk) -> set[str]:
+    """The names that a broken declaration would have declared, as far as one can tell."""
+    tokens = chunk.tokens
+    if tokens[0].type == "CHECK":
+        return set()
+    if tokens[0].type == "DIM":
+        pairs = zip(tokens, tokens[1:], strict=False)
+        return {str(name) for before, name in pairs if before.type in ("DIM", "COMMA") and name.type == "NAME"}
+    if tokens[0].type == "IMPORT":
+        return {str(token) for token in tokens[-1:] if token.type == "NAME"}
+    position = 0 if len(tokens) > 1 and tokens[1].type == "EQUAL" else 1
+    return {str(token) for token in tokens[position : position + 1] if token.type == "NAME"}
+
+
+def _edition(
+    nodes: list[ast.Edition | ast.Declaration], source: Source, diagnostics: list[Diagnostic], unreadable: bool
+) -> ast.Edition | None:
+    """The edition, which the first declaration must give."""
+    editions = [node for node in nodes if isinstance(node, ast.Edition)]
+    if not editions:
+        if not unreadable:  # an edition line with a syntax error has been reported
+            start = Span(0, 0, source.file)
+            fix = Fix(start, f"bsi {EDITIONS[-1]}\n\n", "insert the edition")
+            message = "the file does not say which edition of the language it is written in"
+            help_ = f"write `bsi {EDITIONS[-1]}` in the first line"
+            diagnostics.append(Diagnostic("E0117", message, Label(start), help=help_, fixes=(fix,)))
+        return None
+    first, *others = editions
+    if first.version.value not in EDITIONS:
+        message = f"edition {first.version.text} of the language is not known here"
+        known = " or ".join(f"`bsi {number}`" for number in EDITIONS)
+        help_ = f"write {known}, or install a newer bsi"
+        diagnostics.append(Diagnostic("E0118", message, Label(first.version.span), help=help_))
+    if nodes[0] is not first:
+        others = [first, *others]
+    for edition in others:
+        message = "the edition is given before everything else, and once"
+        diagnostics.append(Diagnostic("E0119", message, Label(edition.span), help="move it to the first line"))
+    return first
