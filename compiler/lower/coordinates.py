@@ -1,7 +1,7 @@
 """Working coordinates: a flat vector `z` and the params it stands for, both ways (METHODS §0).
 
 `rosenblatt` applies the quantile transport of every draw, so that `z ~ N(0, I)` under the prior. `unconstrained`
-applies the bijector of every support and standardises by moments of prior draws. Neither can leave the support.
+applies the bijector of every support and standardises by quantiles of prior draws. Neither can leave the support.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bsi.compiler.lower.expr import Env
 from bsi.compiler.lower.laws import arguments, distribution, has_transport, scalar_transport
 
 Params = dict[str, Array]
-_MOMENT_DRAWS = 2**14
+_SCALING_DRAWS = 2**14
 _GAUSSIAN_VECTORS = ("mv_normal", "mv_normal_cholesky")
 
 
@@ -103,7 +103,7 @@ class Rosenblatt(Coordinates):
 
 
 class Unconstrained(Coordinates):
-    """Bijector of each support, then an affine scaling to the prior's mean and sd."""
+    """Bijector of each support, then an affine scaling to median 0 and the central 68 % in [-1, 1]."""
 
     gaussian = False
 
@@ -114,9 +114,10 @@ class Unconstrained(Coordinates):
         def raw(key: PRNGKeyArray) -> Array:
             return self._unconstrain(self._ancestral(key))
 
-        draws = np.asarray(jax.jit(jax.vmap(raw))(jr.split(jr.key(0), _MOMENT_DRAWS)), np.float64)
-        self.mean = jnp.asarray(draws.mean(0), jnp.float32)
-        self.scale = jnp.asarray(draws.std(0), jnp.float32)
+        draws = np.asarray(jax.jit(jax.vmap(raw))(jr.split(jr.key(0), _SCALING_DRAWS)), np.float64)
+        low, middle, high = np.quantile(draws, [0.1587, 0.5, 0.8413], axis=0)  # moments may not exist
+        self.mean = jnp.asarray(middle, jnp.float32)
+        self.scale = jnp.asarray((high - low) / 2, jnp.float32)
 
     def to_params(self, z: Float[Array, " m"]) -> Params:
         parts = self.split(self.mean + self.scale * z)

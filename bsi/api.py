@@ -1,0 +1,106 @@
+"""The Python interface. Checking and planning need no JAX; running imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bsi.compiler.analyse import compile_source
+from bsi.compiler.ir import Program
+from bsi.compiler.passes import smoke, with_seeds
+from bsi.compiler.plan import Job, plan
+from bsi.dsl.diagnostic import BsiError, Diagnostic, has_errors
+from bsi.dsl.read import read_source
+from bsi.dsl.span import Source
+
+if TYPE_CHECKING:
+    from bsi.execute import Run
+    from bsi.runtime.progress import Progress
+    from bsi.runtime.store import Store
+
+Profile = Literal["full", "smoke"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What reading a file gave: a program unless there are errors."""
+
+    source: Source | None
+    program: Program | None
+    diagnostics: list[Diagnostic]
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        return {self.source.file: self.source} if self.source else {}
+
+
+def check_file(path: str | Path, overrides: Mapping[str, str] | None = None) -> Checked:
+    """Read and check a file. Never raises for what is in it."""
+    source, unreadable = read_source(str(path))
+    if source is None:
+        return Checked(None, None, unreadable)
+    program, diagnostics = compile_source(source, overrides=overrides or {})
+    return Checked(source, program, unreadable + diagnostics)
+
+
+def check(text: str, file: str = "<text>") -> list[Diagnostic]:
+    """Diagnostics of a model given as text; data files are looked for in the current folder."""
+    return compile_source(Source(file, text))[1]
+
+
+def load(path: str | Path, **values: object) -> Model:
+    """A checked model.
+
+    Arguments:
+        values: replace `let`s, `dim`s, `sweep`s or paths of data files, as `--set` does.
+
+    Raises:
+        BsiError: the file has errors; it carries their diagnostics.
+    """
+    checked = check_file(path, {name: str(value) for name, value in values.items()})
+    if checked.program is None or has_errors(checked.diagnostics):
+        raise BsiError([d for d in checked.diagnostics if d.severity == "error"])
+    return Model(checked.program, checked.diagnostics)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checked program. `diagnostics` holds its warnings."""
+
+    program: Program
+    diagnostics: list[Diagnostic]
+
+    def prepared(self, seed: int = 0, profile: Profile = "full") -> Program:
+        """The program that a run would execute: seeds filled in, the profile applied."""
+        program = with_seeds(self.program, seed)
+        return smoke(program) if profile == "smoke" else program
+
+    def plan(self, *, seed: int = 0, profile: Profile = "full", store: Store | None = None) -> list[Job]:
+        """What a run would do, and why; nothing is computed."""
+        from bsi.runtime.store import Store
+
+        return plan(self.prepared(seed, profile), store or Store())
+
+    def run(
+        self,
+        out: str | Path | None = None,
+        *,
+        seed: int = 0,
+        profile: Profile = "full",
+        store: Store | None = None,
+        progress: Progress | None = None,
+    ) -> Run:
+        """Execute the plan and write results into `out` (default `runs/<model>`).
+
+        Raises:
+            bsi.failure.JobFailure: a job failed; what others computed is kept.
+        """
+        from bsi.execute import execute
+        from bsi.runtime.progress import NullProgress
+        from bsi.runtime.store import Store
+
+        program = self.prepared(seed, profile)
+        folder = Path(out) if out else Path("runs") / program.name
+        return execute(program, folder, store or Store(), progress or NullProgress(), seed=seed, profile=profile)

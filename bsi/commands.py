@@ -1,0 +1,325 @@
+"""What each command does; returns the exit status. JAX is imported only by the commands that compute."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bsi import terminal
+from bsi.api import Checked, Model, Profile, check_file
+from bsi.dsl.diagnostic import Diagnostic, has_errors
+from bsi.dsl.span import Source
+
+if TYPE_CHECKING:
+    from bsi.execute import Run
+    from bsi.runtime.store import Store
+
+OK, CHECK_FAILED, WRONG_MODEL, JOB_FAILED = 0, 1, 2, 3
+
+
+@dataclass
+class _Wrong(Exception):
+    """A command that cannot go on: its diagnostics have been printed."""
+
+    status: int
+
+
+def parse_overrides(values: Sequence[str]) -> tuple[dict[str, str], list[Diagnostic]]:
+    """`NAME=VALUE` arguments as a mapping."""
+    overrides, wrong = {}, []
+    for value in values:
+        name, equals, text = value.partition("=")
+        if equals and name.strip().isidentifier():
+            overrides[name.strip()] = text.strip()
+        else:
+            wrong.append(Diagnostic("E0007", f"`--set {value}` is not NAME=VALUE", help="write `--set n=20`"))
+    return overrides, wrong
+
+
+def _checked(file: Path, values: Sequence[str]) -> Checked:
+    overrides, wrong = parse_overrides(values)
+    checked = check_file(file, overrides)
+    return Checked(checked.source, checked.program, wrong + checked.diagnostics)
+
+
+def _model(file: Path, values: Sequence[str]) -> tuple[Model, dict[str, Source]]:
+    """The model of a file, its warnings printed; or its errors printed, and `_Wrong`."""
+    checked = _checked(file, values)
+    terminal.show_diagnostics(checked.diagnostics, checked.sources)
+    if checked.program is None or has_errors(checked.diagnostics):
+        raise _Wrong(WRONG_MODEL)
+    return Model(checked.program, checked.diagnostics), dict(checked.sources)
+
+
+@contextlib.contextmanager
+def _store() -> Iterator[Store]:
+    """The store, with its own errors as diagnostics."""
+    from bsi.runtime.store import NotAStoreError, Store, StoreVersionError
+
+    try:
+        yield Store()
+    except StoreVersionError as error:
+        diagnostic = Diagnostic(
+            "E0610", str(error), help=f"move `{error.path}` away, or set BSI_STORE to another folder; nothing was changed"
+        )
+    except NotAStoreError as error:
+        diagnostic = Diagnostic("E0611", str(error), help="set BSI_STORE to an empty or new folder")
+    except PermissionError as error:
+        diagnostic = Diagnostic("E0612", f"cannot write `{error.filename}`: permission denied", help="set BSI_STORE")
+    else:
+        return
+    terminal.show_diagnostics([diagnostic], {})
+    raise _Wrong(WRONG_MODEL)
+
+
+def run_file(
+    file: Path, out: Path | None, values: Sequence[str], seed: int, profile: Profile, format: str
+) -> int:
+    try:
+        model, sources = _model(file, values)
+        with _store() as store:
+            return _run(model, sources, store, out, seed, profile, format)
+    except _Wrong as wrong:
+        return wrong.status
+
+
+def _run(
+    model: Model, sources: dict[str, Source], store: Store, out: Path | None, seed: int, profile: Profile, format: str
+) -> int:
+    from rich.console import Console
+
+    from bsi.failure import JobFailure
+    from bsi.progress import TerminalProgress
+
+    if profile == "smoke":
+        terminal.say("smoke profile: simulations, steps and draws are cut; checks are reported, not enforced")
+    progress = TerminalProgress(Console(stderr=True))
+    try:
+        run = model.run(out, seed=seed, profile=profile, store=store, progress=progress)
+    except JobFailure as failure:
+        terminal.show_diagnostics([failure.diagnostic], sources)
+        return JOB_FAILED
+    finally:
+        progress.done()
+    terminal.show_diagnostics(run.warnings, sources)
+    show_run(run)
+    if format == "json":
+        terminal.out(json.dumps(run.summary(), indent=2))
+    return OK if run.passed else CHECK_FAILED
+
+
+def show_run(run: Run) -> None:
+    """Jobs, checks and where the results are."""
+    for job in run.jobs:
+        if job.kind != "check":
+            took = "reused" if job.reused else f"{job.seconds:.1f} s"
+            terminal.say(f"  {job.kind:<9} {job.name:<16} {took}")
+    for check in run.checks:
+        terminal.say(f"  {check.line()}")
+    terminal.say(f"  results in {run.out}/, report in {run.out / 'report.html'}")
+
+
+def check_files(files: Sequence[Path], values: Sequence[str], format: str, fix: bool) -> int:
+    results = [_checked(file, values) for file in files]
+    if fix:
+        results = [_fixed(file, result, values) for file, result in zip(files, results, strict=True)]
+    diagnostics = sorted((d for r in results for d in r.diagnostics), key=Diagnostic.sort_key)
+    sources = {file: source for r in results for file, source in r.sources.items()}
+    if format == "text":
+        terminal.show_diagnostics(diagnostics, sources)
+        if not diagnostics:
+            terminal.say(f"{len(files)} file{'s' if len(files) > 1 else ''} checked, no mistakes found")
+    else:
+        from bsi.dsl import render
+
+        renderers = {"json": render.render_json, "sarif": render.render_sarif, "github": render.render_github}
+        terminal.out(renderers[format](diagnostics, sources))
+    return WRONG_MODEL if has_errors(diagnostics) else OK
+
+
+def _fixed(file: Path, checked: Checked, values: Sequence[str]) -> Checked:
+    """Apply the fixes, last first so that spans stay true, and check again."""
+    if checked.source is None:
+        return checked
+    fixes = {fix.span: fix for d in checked.diagnostics for fix in d.fixes}
+    text, end = checked.source.text, len(checked.source.text) + 1
+    for span in sorted(fixes, reverse=True):
+        if span.end <= end:
+            text, end = text[: span.start] + fixes[span].replacement + text[span.end :], span.start
+    if text == checked.source.text:
+        return checked
+    file.write_text(text, encoding="utf-8")
+    return _checked(file, values)
+
+
+def format_files(files: Sequence[Path], check: bool, diff: bool) -> int:
+    import difflib
+
+    from bsi.dsl.format import format_source
+    from bsi.dsl.read import read_source
+
+    status = OK
+    for file in files:
+        source, diagnostics = read_source(str(file))
+        text = None
+        if source is not None:
+            text, diagnostics = format_source(source)
+        terminal.show_diagnostics(diagnostics, {source.file: source} if source else {})
+        if source is None or text is None:
+            status = WRONG_MODEL
+        elif text != source.text:
+            if diff:
+                lines = difflib.unified_diff(
+                    source.text.splitlines(True), text.splitlines(True), f"{file} (now)", f"{file} (formatted)"
+                )
+                terminal.out("".join(lines))
+            if check:
+                terminal.say(f"would reformat {file}")
+                status = status or CHECK_FAILED
+            elif not diff:
+                file.write_text(text, encoding="utf-8")
+                terminal.say(f"reformatted {file}")
+    return status
+
+
+def plan_file(file: Path, values: Sequence[str], seed: int, profile: Profile) -> int:
+    try:
+        model, _ = _model(file, values)
+        with _store() as store:
+            from bsi.cost import describe
+
+            terminal.out(describe(model.prepared(seed, profile), model.plan(seed=seed, profile=profile, store=store)))
+    except _Wrong as wrong:
+        return wrong.status
+    return OK
+
+
+def expand_file(file: Path, values: Sequence[str]) -> int:
+    from bsi.compiler.expand import expand
+
+    try:
+        model, _ = _model(file, values)
+    except _Wrong as wrong:
+        return wrong.status
+    terminal.out(expand(model.program))
+    return OK
+
+
+def emit_file(file: Path, stage: str, values: Sequence[str]) -> int:
+    from bsi.compiler.emit import emit
+
+    checked = _checked(file, values)
+    terminal.show_diagnostics(checked.diagnostics, checked.sources)
+    text = emit(stage, checked.source, checked.program)
+    if text is None:
+        return WRONG_MODEL
+    terminal.out(text)
+    return OK
+
+
+def explain_code(code: str) -> int:
+    from bsi.dsl.explain import codes, explain
+
+    page = explain(code.upper())
+    if page is None:
+        import difflib
+
+        near = difflib.get_close_matches(code.upper(), codes(), n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"codes: {', '.join(codes())}"
+        terminal.show_diagnostics([Diagnostic("E0008", f"there is no code `{code}`", help=hint)], {})
+        return WRONG_MODEL
+    terminal.out(page)
+    return OK
+
+
+def report_again(folder: Path) -> int:
+    from bsi.reporting import write_again
+
+    if not (folder / "checks.json").is_file():
+        wrong = Diagnostic("E0009", f"`{folder}` holds no results", help="name the folder that `bsi run` wrote")
+        terminal.show_diagnostics([wrong], {})
+        return WRONG_MODEL
+    terminal.say(f"wrote {write_again(folder)}")
+    return OK
+
+
+def show_info() -> int:
+    import platform
+    from importlib.metadata import version
+
+    import jax
+
+    from bsi.lock import PACKAGES
+
+    rows = [["python", platform.python_version()], *([name, version(name)] for name in PACKAGES)]
+    rows += [["device", f"{device.platform} ({device.device_kind})"] for device in jax.devices()]
+    with _store() as store:
+        rows.append(["store", f"{store.root} ({len(store.ls())} entries)"])
+    terminal.out("\n".join(f"{name:<10} {value}" for name, value in rows))
+    return OK
+
+
+def list_store() -> int:
+    from datetime import datetime
+
+    try:
+        with _store() as store:
+            rows = [
+                [row.key[:12], row.kind, row.model, row.name, f"{row.size / 1e6:.1f} MB",
+                 datetime.fromtimestamp(row.created).strftime("%Y-%m-%d %H:%M")]
+                for row in store.ls()
+            ]  # fmt: skip
+    except _Wrong as wrong:
+        return wrong.status
+    terminal.out(terminal.table(["key", "kind", "model", "name", "size", "made"], rows))
+    return OK
+
+
+def collect_store(older_than: float | None) -> int:
+    try:
+        with _store() as store:
+            removed = store.gc(older_than=None if older_than is None else older_than * 86_400)
+    except _Wrong as wrong:
+        return wrong.status
+    terminal.say(f"removed {len(removed.keys)} entries, {removed.size / 1e6:.1f} MB")
+    return OK
+
+
+NEW_MODEL = """bsi 1
+
+# Ten measurements of one quantity, with a known error.
+
+dim n = 10
+
+param mu : real
+
+prior p(mu) = normal(0, 10)
+likelihood f(x : real | mu) = normal(mu, 1)
+
+observe obs : f[n] = simulate(mu = 2.5) { seed = 1 }
+
+posterior post(mu) = p(mu) * f(obs | mu)
+
+sample ode = flow_ode(post)
+sample ref = nuts(post)
+
+check rhat(ref) < 1.01
+check mean_error(ode, ref) < 0.15
+"""
+
+
+def new_model(name: str) -> int:
+    folder = Path(name)
+    file = folder / f"{folder.name}.bsi"
+    if file.exists():
+        wrong = Diagnostic("E0010", f"`{file}` exists already", help="choose another name")
+        terminal.show_diagnostics([wrong], {})
+        return WRONG_MODEL
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(NEW_MODEL, encoding="utf-8")
+    terminal.say(f"wrote {file}; run it: bsi run {file}")
+    return OK

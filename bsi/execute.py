@@ -1,0 +1,150 @@
+"""Execution of a plan, job by job: reuse what the store has, compute the rest, keep everything that was computed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from bsi import lock
+from bsi.compiler.ir import Program
+from bsi.compiler.plan import Job, plan
+from bsi.dsl.diagnostic import Diagnostic
+from bsi.failure import JobFailure
+from bsi.jobs import check as check_job
+from bsi.jobs import reference as reference_job
+from bsi.jobs import sample as sample_job
+from bsi.jobs import train as train_job
+from bsi.jobs.check import CheckResult
+from bsi.jobs.context import Context
+from bsi.jobs.results import save_tree_of
+from bsi.runtime.files import write_atomically
+from bsi.runtime.progress import Progress
+from bsi.runtime.store import Checkpoint, Store, enable_compilation_cache
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+
+@dataclass
+class JobRecord:
+    """What became of a job; seconds are 0 for a reused one."""
+
+    name: str
+    kind: str
+    key: str
+    reused: bool
+    seconds: float
+    compile_seconds: float
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Run:
+    """Results of a run. `run["ode"]` is the DataTree of `sample ode`."""
+
+    out: Path
+    checks: list[CheckResult]
+    jobs: list[JobRecord]
+    warnings: list[Diagnostic]
+    enforced: bool
+
+    @property
+    def passed(self) -> bool:
+        return not self.enforced or all(check.passed for check in self.checks)
+
+    def __getitem__(self, sample: str) -> DataTree:
+        import xarray
+
+        return xarray.load_datatree(self.out / f"{sample}.nc", engine="h5netcdf")
+
+    def summary(self) -> dict[str, Any]:
+        """The content of checks.json."""
+        return {
+            "schema": 1,
+            "enforced": self.enforced,
+            "checks": [asdict(check) for check in self.checks],
+            "jobs": [asdict(job) for job in self.jobs],
+        }
+
+
+def execute(
+    program: Program, out: Path, store: Store, progress: Progress, *, seed: int, profile: str, source: str = ""
+) -> Run:
+    """Runs every job of the plan, in order.
+
+    Raises:
+        JobFailure: a job failed; checks.json tells what was done before.
+    """
+    enable_compilation_cache(store)
+    out.mkdir(parents=True, exist_ok=True)
+    jobs = plan(program, store)
+    context = Context(program, store, progress, {job.name: job.key for job in jobs})
+    run = Run(out, [], [], [], enforced=profile == "full")
+    try:
+        for job in jobs:
+            run.jobs.append(_run_job(context, job, run.warnings))
+            if job.kind in ("sample", "reference"):
+                save_tree_of(context, job, out / f"{job.name}.nc")
+            if job.kind == "check":
+                run.checks.append(check_job.result(context, job))
+    finally:
+        write_atomically(out / "checks.json", json.dumps(run.summary(), indent=2, allow_nan=False).encode())
+        write_atomically(out / "bsi.lock", lock.content(program, jobs, seed=seed, profile=profile).encode())
+    return run
+
+
+def _run_job(context: Context, job: Job, warnings: list[Diagnostic]) -> JobRecord:
+    store = context.store
+    with store.lock(job.key):  # another process on the same job: wait, then reuse what it made
+        entry = store.look(job.key)
+        if job.key and store.has(job.key):
+            store.remember(context.program.name, job.name, job.key, job.inputs)
+            return JobRecord(job.name, job.kind, job.key, True, 0.0, 0.0, store.read(job.key).meta["info"])
+        meta: dict[str, Any] = {"name": job.name, "model": context.program.name, "inputs": job.inputs}
+        with _stopwatch() as watch:
+            store.write(job.key, job.kind, meta, lambda folder: meta.update(_compute(context, job, folder)))
+        Checkpoint(store, job.key).clear()
+    return JobRecord(job.name, job.kind, job.key, False, *watch, meta["info"])
+
+
+def _compute(context: Context, job: Job, folder: Path) -> dict[str, Any]:
+    program = context.program
+    match job.kind:
+        case "simulate":
+            return {"info": train_job.simulate(context, program.trains[job.node], folder)}
+        case "train":
+            table = next((context.folder(name) for name in job.needs), None)
+            checkpoint = Checkpoint(context.store, job.key)
+            return {"info": train_job.fit(context, program.trains[job.node], table, checkpoint, folder)}
+        case "sample":
+            return sample_job.compute(context, program.samples[job.node], folder)
+        case "reference":
+            return reference_job.compute(context, program.samples[job.node], folder)
+        case "check":
+            return {"info": check_job.compute(context, job, folder)}
+    raise AssertionError(job.kind)
+
+
+@contextmanager
+def _stopwatch() -> Iterator[list[float]]:
+    """Wall seconds, and how many of them XLA spent compiling."""
+    watch = [0.0, 0.0]
+
+    def listen(event: str, duration: float, **_: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            watch[1] += duration
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    began = time.perf_counter()
+    try:
+        yield watch
+    finally:
+        watch[0] = time.perf_counter() - began
+        jax.monitoring.unregister_event_duration_listener(listen)

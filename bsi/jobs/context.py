@@ -1,0 +1,106 @@
+"""What jobs share: the program, its lowered objects, the store, and results already read."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bsi.compiler.ir import Options, Posterior, Program, Sample, SweepRef, Train
+from bsi.compiler.lower.model import LoweredModel
+from bsi.runtime.files import load_arrays, load_tree
+from bsi.runtime.progress import Progress
+from bsi.runtime.store import Store
+from bsi.runtime.training import Fit
+
+FIT, DRAWS, STATS, LOSSES = "fit.eqx", "draws.npz", "stats.npz", "losses.npz"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Results of one `sample`: params are (sweeps..., chain, draw, *shape), stats (sweeps..., chain, draw) or (sweeps...).
+
+    `sweeps` names the leading axes. `failures` says, for a reference, which of its own checks it failed.
+    """
+
+    params: dict[str, np.ndarray]
+    stats: dict[str, np.ndarray]
+    sweeps: tuple[str, ...]
+    meta: dict[str, Any]
+
+    @property
+    def failures(self) -> list[str]:
+        return self.meta.get("failures", [])
+
+    def matrix(self, point: tuple[int, ...]) -> np.ndarray:
+        """All params at one point of the sweeps, (chain, draw, m)."""
+        parts = [array[point] for array in self.params.values()]
+        return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
+
+
+@dataclass
+class Context:
+    """`keys` maps a job's name to its key."""
+
+    program: Program
+    store: Store
+    progress: Progress
+    keys: dict[str, str]
+    _draws: dict[str, Draws] = field(default_factory=dict)
+
+    @cached_property
+    def lowered(self) -> LoweredModel:
+        return LoweredModel(self.program)
+
+    def folder(self, job: str) -> Path:
+        return self.store.read(self.keys[job]).path
+
+    def fit(self, train: Train) -> Fit:
+        """Trained weights."""
+        return load_tree(self.folder(train.name) / FIT, self.lowered.like(train))
+
+    def draws(self, sample: str) -> Draws:
+        if sample not in self._draws:
+            entry = self.store.read(self.keys[sample])
+            stats = load_arrays(entry.path / STATS)
+            self._draws[sample] = Draws(load_arrays(entry.path / DRAWS), stats, tuple(entry.meta["sweeps"]), entry.meta)
+        return self._draws[sample]
+
+
+def sweeps_of(program: Program, sample: Sample) -> tuple[str, ...]:
+    """Sweeps that a sample depends on, by its posterior's powers or its options, in order of declaration."""
+    used = _powers_refer_to(program.posteriors[sample.posterior])
+    used |= {v.name for _, v in sample.options if isinstance(v, SweepRef)}
+    return tuple(name for name in program.sweeps if name in used)
+
+
+def grid(program: Program, sweeps: tuple[str, ...]) -> list[dict[str, float]]:
+    """Every point of the named sweeps, the last one running fastest; one empty point without sweeps."""
+    values = [program.sweeps[name].values for name in sweeps]
+    return [dict(zip(sweeps, point, strict=True)) for point in itertools.product(*values)]
+
+
+def at_point(options: Options, point: dict[str, float]) -> dict[str, Any]:
+    """Options with swept values filled in."""
+    return {k: _whole(point[v.name]) if isinstance(v, SweepRef) else v for k, v in options}
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else value
+
+
+def _powers_refer_to(posterior: Posterior) -> set[str]:
+    names: set[str] = set()
+    pending = [factor.power for factor in posterior.factors]
+    while pending:
+        expr = pending.pop()
+        if expr.op == "ref":
+            names.add(expr.value)
+        pending.extend(expr.args)
+    return names
+
+

@@ -1,0 +1,81 @@
+"""Reference MCMC: the same program as a NumPyro model, at every point of the sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+from numpyro.infer import init_to_median, init_to_sample, init_to_uniform
+
+from bsi.compiler.ir import Sample
+from bsi.compiler.lower.numpyro_model import numpyro_model
+from bsi.failure import JobFailure, about
+from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, sweeps_of
+from bsi.runtime.files import save_arrays
+from bsi.runtime.reference import NoStartError, Reference, nuts
+
+INITS: dict[str, Callable[..., Any]] = {
+    "uniform": init_to_uniform,
+    "median": init_to_median,
+    "prior": init_to_sample,
+}
+
+
+def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
+    """Draws on the declared scale; what the reference fails by its own checks is kept beside them."""
+    program, lowered = context.program, context.lowered
+    posterior = program.posteriors[node.posterior]
+    rows = {f.observation: lowered.rows(f.observation) for f in posterior.factors if f.observation}
+    model = numpyro_model(program, posterior, lowered.data, rows)
+    sweeps = sweeps_of(program, node)
+    points = grid(program, sweeps)
+    results = []
+    for number, point in enumerate(points):
+        options = at_point(node.options, point)
+        try:
+            results.append(
+                nuts(
+                    model,
+                    (lowered.powers(posterior, point),),
+                    key=jr.fold_in(jr.key(options["seed"]), number),
+                    chains=options["chains"],
+                    warmup=options["warmup"],
+                    draws=options["draws"],
+                    target_accept=options["target_accept"],
+                    max_tree_depth=options["max_tree_depth"],
+                    dense_mass=options["dense_mass"],
+                    init=INITS[options["init"]],
+                    params=posterior.params,
+                    progress=context.progress,
+                    job=node.name + _place(point),
+                )
+            )
+        except NoStartError as error:
+            message = f"`{node.name}` could not start{_place(point)}: {error}"
+            help = "try `init = prior`, or check that the density is finite where the prior has mass"
+            raise JobFailure(about(program, node.name, "R107", message, help=help)) from error
+    shape = tuple(len(program.sweeps[name].values) for name in sweeps)
+
+    def gather(pick: Callable[[Reference], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        first = pick(results[0])
+        return {name: np.stack([pick(r)[name] for r in results]).reshape(*shape, *first[name].shape) for name in first}
+
+    draws = gather(lambda r: r.draws)
+    save_arrays(folder / DRAWS, {name: draws[name].astype(np.float32) for name in posterior.params})
+    save_arrays(folder / STATS, gather(lambda r: r.sample_stats))
+    diagnostics = {"rhat": _worst(results, max, "rhat"), "ess_bulk": _worst(results, min, "ess_bulk")}
+    diagnostics |= {"ess_tail": _worst(results, min, "ess_tail"), "divergences": sum(r.divergences for r in results)}
+    failures = [f"{failure}{_place(p)}" for r, p in zip(results, points, strict=True) for failure in r.failures]
+    return {"sweeps": list(sweeps), "failures": failures, "info": {**diagnostics, "failures": failures}}
+
+
+def _worst(results: list[Reference], pick: Callable[..., float], name: str) -> float | None:
+    value = pick(float(pick(v.ravel().tolist())) for r in results for v in getattr(r, name).values())
+    return value if np.isfinite(value) else None
+
+
+def _place(point: dict[str, float]) -> str:
+    return "".join(f" at {name} = {value:g}" for name, value in point.items())

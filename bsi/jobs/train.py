@@ -1,0 +1,87 @@
+"""Training a score network and its moment head, from fresh simulations or from a stored table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.random as jr
+import numpy as np
+
+from bsi.compiler.ir import Train
+from bsi.compiler.lower.model import training_options
+from bsi.failure import JobFailure, about
+from bsi.jobs.context import FIT, LOSSES, Context
+from bsi.runtime.files import load_arrays, save_arrays, save_tree
+from bsi.runtime.store import Checkpoint
+from bsi.runtime.training import Simulator, Table, train
+
+TABLE = "table.npz"
+
+
+def simulate(context: Context, node: Train, folder: Path) -> dict[str, Any]:
+    """The fixed table of simulations that a train block asks for: `z` (n, m) and `x` (n, p)."""
+    options = dict(node.options)
+    n = options["simulations"]
+    forward = context.lowered.forward(node)
+    context.progress.start(f"simulate {node.name}", n, "simulations")
+    key = jr.fold_in(jr.key(options["seed"]), 1)
+    z, x = map(np.asarray, jax.jit(forward.simulate, static_argnums=1)(key, n))
+    context.progress.advance(n)
+    context.progress.done()
+    finite = np.isfinite(x).all(-1)
+    save_arrays(folder / TABLE, {"z": z, "x": x})
+    return {"simulations": n, "non_finite": int(n - finite.sum())}
+
+
+def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
+    """Weights of a train block. `table` is the folder of its simulations, or None for fresh ones."""
+    options = dict(node.options)
+    forward = context.lowered.forward(node)
+    if table is None:
+        source: Simulator | Table = Simulator(forward.simulate, forward.m, forward.p)
+    else:
+        arrays = load_arrays(table / TABLE)
+        source = Table(arrays["z"], arrays["x"])
+    settings = training_options(node)
+    context.progress.start(f"train {node.name}", settings.steps, "steps")
+    last = 0
+
+    def report(step: int, total: int, losses: np.ndarray) -> None:
+        nonlocal last
+        context.progress.advance(step - last, loss=float(losses[0]))
+        last = step
+
+    try:
+        trained, info = train(
+            source,
+            jr.key(options["seed"]),
+            settings,
+            gaussian_prior=forward.coordinates.gaussian,
+            checkpoint=checkpoint,
+            progress=report,
+        )
+    finally:
+        context.progress.done()
+    if trained is None:
+        raise JobFailure(
+            about(
+                context.program,
+                node.likelihood or node.name,
+                "R102" if "simulations" in str(info.failed) else "R101",
+                f"training `{node.name}` failed: {info.failed}",
+                label="simulated from here",
+                help="look for a division by zero, a log of a negative number or an overflow in the forward model, "
+                "or lower `learning_rate`",
+            )
+        )
+    save_tree(folder / FIT, trained)
+    save_arrays(folder / LOSSES, {"train": info.train_loss, "held_out": info.held_out_loss})
+    return {
+        "steps": info.steps,
+        "best_step": list(info.best_step),
+        "simulations": info.simulations,
+        "non_finite": info.bad_rows,
+        "gates": list(info.gates),
+    }

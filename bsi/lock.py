@@ -1,0 +1,36 @@
+"""`bsi.lock`: what a run was made of, so that it can be made again."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+
+import jax
+
+from bsi.compiler.ir import IR_VERSION, Program
+from bsi.compiler.plan import Job
+
+PACKAGES = ("bsi-lang", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpyro", "numpy", "lark")
+
+
+def content(program: Program, jobs: list[Job], *, seed: int, profile: str) -> str:
+    """JSON text: versions, device, seeds, digests of data, keys of jobs."""
+    device = jax.devices()[0]
+    tables = {name: data.digest for name, data in program.data.items()}
+    tables |= {name: o.source for name, o in program.observations.items() if isinstance(o.source, str)}
+    return json.dumps(
+        {
+            "schema": 1,
+            "model": program.name,
+            "ir": IR_VERSION,
+            "seed": seed,
+            "profile": profile,
+            "python": platform.python_version(),
+            "packages": {name: version(name) for name in PACKAGES},
+            "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+            "data": tables,
+            "jobs": {job.name: job.key for job in jobs},
+        },
+        indent=2,
+    )
