@@ -1,0 +1,8 @@
+"""Networks behind one interface. Adding one: a file, a row here."""
+
+from bsi.runtime.nets.base import AbstractNetwork as AbstractNetwork
+from bsi.runtime.nets.base import Architecture as Architecture
+from bsi.runtime.nets.mlp import Mlp as Mlp
+from bsi.runtime.nets.resmlp import ResMlp as ResMlp
+
+NETWORKS = {"mlp": Mlp, "resmlp": ResMlp}  # the names an `Architecture.kind` may have

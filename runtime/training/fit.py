@@ -1,0 +1,228 @@
+"""`train`: simulations to a score network and a moment head."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from bsi.runtime.gaussian import Gaussian, standard
+from bsi.runtime.moments import MomentHead, MomentNetwork
+from bsi.runtime.nets import NETWORKS
+from bsi.runtime.schedule import CLEAN, NOISE
+from bsi.runtime.score import Residual, ScoreNetwork
+from bsi.runtime.standardise import Standardiser
+from bsi.runtime.training.loop import chunk_runner, initial, iterate, optimiser
+from bsi.runtime.training.options import Checkpoint, Simulator, Table, TrainingInfo, TrainingOptions
+from bsi.runtime.training.pilot import SimulationError, clean, pilot
+
+_HELD_OUT_ROWS = 4096  # of fresh simulations, on fixed noise
+_GATE_SE = 3.0  # the residual must beat the Gaussian by this many standard errors
+
+
+class Fit(eqx.Module):
+    """What training leaves: one network for scores, one for moments."""
+
+    score: ScoreNetwork
+    moments: MomentHead
+
+
+def untrained(
+    m: int,
+    p: int,
+    options: TrainingOptions,
+    gaussian_prior: bool,
+    key: PRNGKeyArray,
+    standardise: Standardiser | None = None,
+    posterior: Gaussian | None = None,
+    prior: Gaussian | None = None,
+) -> Fit:
+    """A fit before training. Under `eqx.filter_eval_shape` it gives the shapes to deserialise weights into."""
+    if standardise is None:
+        standardise = Standardiser(jnp.zeros(p), jnp.ones(p))
+    if posterior is None:
+        posterior = Gaussian(jnp.zeros(m), jnp.zeros((m, p)), jnp.eye(m), jnp.ones(m))
+    keys = jr.split(key, 3)
+    network = NETWORKS[options.architecture.kind](m, p, m, options.architecture, keys[0])
+    score = ScoreNetwork(
+        standardise=standardise,
+        posterior=posterior,
+        prior=standard(m) if prior is None else prior,
+        residual=Residual(network, jr.normal(keys[1], (p,))),
+        gate=jnp.ones(()),
+        gaussian_prior=gaussian_prior,
+    )
+    moments = MomentHead(standardise, posterior, MomentNetwork(m, p, options.moment_width, keys[2]), jnp.ones(()))
+    return Fit(score, moments)
+
+
+def abstract_fit(m: int, p: int, options: TrainingOptions, gaussian_prior: bool = True) -> Fit:
+    """The fit's structure with `jax.ShapeDtypeStruct` leaves: `like` for deserialising, before anything runs."""
+    return eqx.filter_eval_shape(lambda: untrained(m, p, options, gaussian_prior, jr.PRNGKey(0)))
+
+
+def parameter_count(m: int, p: int, options: TrainingOptions) -> int:
+    """Trained parameters, known before anything runs."""
+    fit = abstract_fit(m, p, options)
+    leaves = jax.tree_util.tree_leaves((fit.score.residual, fit.moments.network))
+    return sum(math.prod(leaf.shape) for leaf in leaves if isinstance(leaf, jax.ShapeDtypeStruct))
+
+
+def train(
+    source: Simulator | Table,
+    key: PRNGKeyArray,
+    options: TrainingOptions,
+    *,
+    gaussian_prior: bool = True,
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int, int, np.ndarray], None] | None = None,
+) -> tuple[Fit | None, TrainingInfo]:
+    """Trains the score and the moments of `z | x`.
+
+    **Arguments:** `gaussian_prior`: z ~ N(0, I) exactly, so no prior is learned. `progress(step, total, losses)` once a chunk.
+
+    **Returns:** the fit (None when it failed) and what happened, never an exception for what the simulations do.
+    """
+    began = time.perf_counter()
+    keys = dict(zip(("pilot", "init", "train", "held"), jr.split(key, 4), strict=True))
+    try:
+        standardise, posterior, prior, made, bad = pilot(source, keys["pilot"], options.pilot, gaussian_prior)
+    except SimulationError as error:
+        return None, _failure(str(error), began)
+    table = isinstance(source, Table)
+    length = min(options.chunk, options.steps)
+    total = math.ceil(options.steps / length) * length
+
+    constants = (standardise, posterior, prior)
+    template = eqx.filter_jit(lambda k: untrained(source.m, source.p, options, gaussian_prior, k, *constants))(
+        keys["init"]
+    )
+    parts, static = eqx.partition(_parts(template), eqx.is_inexact_array)
+
+    def assemble(arrays: Any) -> Fit:
+        return _with_parts(template, eqx.combine(arrays, static))
+
+    if table:
+        (z, x, ok), (held_z, held_x, held_ok) = _split(source, options.holdout, keys["held"])
+        repeats = max(1, _HELD_OUT_ROWS // len(held_z))
+        held_rows = tuple(jnp.tile(v, (repeats,) + (1,) * (v.ndim - 1)) for v in (held_z, held_x, held_ok))
+    else:
+        z = x = ok = None
+        held_rows = jax.jit(lambda k: clean(*source.simulate(k, _HELD_OUT_ROWS)))(keys["held"])
+    held_noise = jr.fold_in(keys["held"], 1)
+
+    def losses(arrays: Any, noise_key: PRNGKeyArray, rows: Any) -> Float[Array, " 2"]:
+        per_row = _losses(assemble(arrays), noise_key, rows, options, dropout=True)
+        return jnp.stack([jnp.sum(loss * rows[2]) / jnp.maximum(jnp.sum(rows[2]), 1.0) for loss, _ in per_row])
+
+    def validate(arrays: Any) -> Float[Array, " 2"]:
+        per_row = _losses(assemble(arrays), held_noise, held_rows, options, dropout=False)
+        return jnp.stack([jnp.sum(loss * held_rows[2]) / jnp.sum(held_rows[2]) for loss, _ in per_row])
+
+    def batch(batch_key: PRNGKeyArray, step: Array, data: Any) -> tuple[Any, Array]:
+        if table:
+            z, x, ok, order = data
+            at = jax.lax.dynamic_slice_in_dim(order, (step % length) * options.batch, options.batch)
+            return (z[at], x[at], ok[at]), jnp.asarray(0, jnp.int32)
+        rows = clean(*source.simulate(batch_key, options.batch))
+        return rows, jnp.sum(rows[2] == 0.0).astype(jnp.int32)
+
+    def data(step: int) -> Any:
+        if not table:
+            return None
+        return z, x, ok, _epochs(keys["train"], step, length * options.batch, len(z))
+
+    optimise = optimiser(options, total)
+    state = eqx.filter_jit(initial)(parts, optimise, total // length)
+    run = chunk_runner(options, optimise, keys["train"], length, batch, losses, validate)
+    patience = options.patience if table else None
+    state, failed = iterate(state, run, data, total, patience, checkpoint, progress)
+    fit = assemble(state.best if table else state.ema)
+    gates = _gates(fit, jr.fold_in(keys["held"], 2), held_rows, options)
+    fit = eqx.tree_at(lambda f: (f.score.gate, f.moments.gate), fit, gates)
+    steps = int(state.step)
+    info = TrainingInfo(
+        train_loss=np.asarray(state.train_loss),
+        held_out_loss=np.asarray(state.held_out_loss),
+        steps=steps,
+        best_step=tuple(int(s) for s in state.best_step),
+        seconds=time.perf_counter() - began,
+        simulations=made if table else made + steps * options.batch + _HELD_OUT_ROWS,
+        bad_rows=bad + int(state.bad_rows),
+        gates=tuple(float(g) for g in gates),
+        failed=failed,
+    )
+    return (None if failed else fit), info
+
+
+def _parts(fit: Fit) -> tuple[Residual, MomentNetwork]:
+    return fit.score.residual, fit.moments.network
+
+
+def _with_parts(fit: Fit, parts: tuple[Residual, MomentNetwork]) -> Fit:
+    return eqx.tree_at(_parts, fit, parts)
+
+
+def _losses(
+    fit: Fit, key: PRNGKeyArray, rows: Any, options: TrainingOptions, dropout: bool
+) -> list[tuple[Array, Array]]:
+    """Per-row losses of score and moments, each with its Gaussian baseline."""
+    z, x, _ = rows
+    level, noise, drop, net = jr.split(key, 4)
+    n = len(z)
+    # stratified with one random shift: each batch covers every noise level evenly
+    quantile = (jnp.arange(n) + jr.uniform(level)) / n
+    log_snr = NOISE + (CLEAN - NOISE) * quantile
+    dropped = None if fit.score.gaussian_prior else (jr.uniform(drop, (n,)) < options.null_probability).astype(z.dtype)
+    epsilon = jr.normal(noise, z.shape, z.dtype)
+    score = fit.score.loss(z, x, epsilon, log_snr, dropped, key=net if dropout else None)
+    return [score, fit.moments.loss(z, x)]
+
+
+def _gates(fit: Fit, key: PRNGKeyArray, rows: Any, options: TrainingOptions) -> tuple[Array, Array]:
+    """1 for a part that beats its Gaussian baseline beyond doubt, else 0: a linear-Gaussian model stays exact."""
+
+    @eqx.filter_jit
+    def gains(fit: Fit, rows: Any) -> Array:
+        ok = rows[2]
+        count = jnp.sum(ok)
+        out = []
+        for loss, baseline in _losses(fit, key, rows, options, dropout=False):
+            gain = (baseline - loss) * ok
+            mean = jnp.sum(gain) / count
+            error = jnp.sqrt(jnp.sum(ok * (gain - mean) ** 2) / count / count)
+            out.append(jnp.where(mean > _GATE_SE * error, 1.0, 0.0))
+        return jnp.stack(out)
+
+    score, moments = gains(fit, rows)
+    return score, moments
+
+
+def _split(table: Table, holdout: float, key: PRNGKeyArray) -> tuple[Any, Any]:
+    """Finite rows, shuffled; the last `holdout` of them kept aside."""
+    z, x = np.asarray(table.z, np.float32), np.asarray(table.x, np.float32)
+    finite = np.flatnonzero(np.isfinite(z).all(-1) & np.isfinite(x).all(-1))
+    order = finite[np.asarray(jr.permutation(key, len(finite)))]
+    cut = len(order) - max(1, int(holdout * len(order)))
+    return tuple(
+        tuple(map(jnp.asarray, (z[at], x[at], np.ones(len(at), np.float32)))) for at in (order[:cut], order[cut:])
+    )
+
+
+def _epochs(key: PRNGKeyArray, step: int, count: int, rows: int) -> Array:
+    """Row numbers for the chunk of `count` draws that begins at `step`: whole epochs, each a permutation of its own."""
+    epochs = jr.split(jr.fold_in(key, step), -(-count // rows))
+    return jnp.concatenate([jr.permutation(k, rows) for k in epochs])[:count]
+
+
+def _failure(reason: str, began: float) -> TrainingInfo:
+    nothing = np.zeros((0, 2))
+    return TrainingInfo(nothing, nothing, 0, (0, 0), time.perf_counter() - began, 0, 0, (0.0, 0.0), reason)

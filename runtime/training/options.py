@@ -1,0 +1,84 @@
+"""What a training run may be told, and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from bsi.runtime.nets import Architecture
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Defaults are what won on two_moons and slcp with seeds that are not reported.
+
+    `patience`: steps without a better held-out loss before a run on a table stops; fresh simulations never stop early.
+    `null_probability` matters only when the prior is learned too.
+    """
+
+    architecture: Architecture = field(default_factory=Architecture)
+    steps: int = 12_000
+    batch: int = 512
+    learning_rate: float = 1e-3
+    warmup: int = 200
+    ema: float = 0.999
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    holdout: float = 0.1
+    patience: int = 4_000
+    null_probability: float = 0.2
+    moment_width: int = 64
+    chunk: int = 250  # steps a jitted call, and between checkpoints
+    pilot: int = 2**19  # fresh simulations for the regression
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """`simulate(key, n) -> (z (n, m), x (n, p))`, JAX-traceable with static n."""
+
+    simulate: Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Float[Array, "n p"]]]
+    m: int
+    p: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """A fixed set of simulations."""
+
+    z: np.ndarray
+    x: np.ndarray
+
+    @property
+    def m(self) -> int:
+        return self.z.shape[1]
+
+    @property
+    def p(self) -> int:
+        return self.x.shape[1]
+
+
+class Checkpoint(Protocol):
+    """Where a run keeps its state; `like` has the shapes and dtypes of what is loaded."""
+
+    def load(self, like: Any) -> Any | None: ...
+
+    def save(self, state: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class TrainingInfo:
+    """Losses are (chunks, 2): score, moments. `failed` says why a run has no usable weights, or is None."""
+
+    train_loss: np.ndarray
+    held_out_loss: np.ndarray
+    steps: int
+    best_step: tuple[int, int]
+    seconds: float
+    simulations: int
+    bad_rows: int
+    gates: tuple[float, float]
+    failed: str | None = None
