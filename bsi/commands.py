@@ -64,7 +64,9 @@ def _store() -> Iterator[Store]:
         yield Store()
     except StoreVersionError as error:
         diagnostic = Diagnostic(
-            "E0610", str(error), help=f"move `{error.path}` away, or set BSI_STORE to another folder; nothing was changed"
+            "E0610",
+            str(error),
+            help=f"move `{error.path}` away, or set BSI_STORE to another folder; nothing was changed",
         )
     except NotAStoreError as error:
         diagnostic = Diagnostic("E0611", str(error), help="set BSI_STORE to an empty or new folder")
@@ -76,9 +78,7 @@ def _store() -> Iterator[Store]:
     raise _Wrong(WRONG_MODEL)
 
 
-def run_file(
-    file: Path, out: Path | None, values: Sequence[str], seed: int, profile: Profile, format: str
-) -> int:
+def run_file(file: Path, out: Path | None, values: Sequence[str], seed: int, profile: Profile, format: str) -> int:
     try:
         model, sources = _model(file, values)
         with _store() as store:

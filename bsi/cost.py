@@ -17,9 +17,7 @@ def describe(program: Program, jobs: Iterable[Job]) -> str:
     import jax
 
     lowered = LoweredModel(program)
-    rows = [
-        ["=" if job.reused else "+", job.kind, job.name, _cost(program, lowered, job), job.reason] for job in jobs
-    ]
+    rows = [["=" if job.reused else "+", job.kind, job.name, _cost(program, lowered, job), job.reason] for job in jobs]
     device = jax.devices()[0]
     return terminal.table(["", "job", "name", "cost", "why"], rows) + f"\non {device.platform} ({device.device_kind})"
 
@@ -44,9 +42,7 @@ def _training(train: Train, lowered: LoweredModel) -> str:
     options = training_options(train)
     simulations = dict(train.options)["simulations"]
     source = "fresh simulations" if simulations is None else f"a table of {simulations:_}"
-    return (
-        f"{options.steps:_} steps × {options.batch} of {source}, {lowered.parameter_count(train):_} parameters"
-    )
+    return f"{options.steps:_} steps × {options.batch} of {source}, {lowered.parameter_count(train):_} parameters"
 
 
 def _points(program: Program, sample: Sample) -> int:

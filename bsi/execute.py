@@ -16,7 +16,7 @@ from bsi import lock
 from bsi.compiler.ir import Program
 from bsi.compiler.plan import Job, plan
 from bsi.dsl.diagnostic import Diagnostic
-from bsi.failure import JobFailure
+from bsi.failure import about
 from bsi.jobs import check as check_job
 from bsi.jobs import reference as reference_job
 from bsi.jobs import sample as sample_job
@@ -26,7 +26,7 @@ from bsi.jobs.context import Context
 from bsi.jobs.results import save_tree_of
 from bsi.runtime.files import write_atomically
 from bsi.runtime.progress import Progress
-from bsi.runtime.store import Checkpoint, Store, enable_compilation_cache
+from bsi.runtime.store import Checkpoint, Damaged, Entry, Store, enable_compilation_cache
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -104,9 +104,12 @@ def _run_job(context: Context, job: Job, warnings: list[Diagnostic]) -> JobRecor
     store = context.store
     with store.lock(job.key):  # another process on the same job: wait, then reuse what it made
         entry = store.look(job.key)
-        if job.key and store.has(job.key):
+        if isinstance(entry, Entry):
             store.remember(context.program.name, job.name, job.key, job.inputs)
-            return JobRecord(job.name, job.kind, job.key, True, 0.0, 0.0, store.read(job.key).meta["info"])
+            return JobRecord(job.name, job.kind, job.key, True, 0.0, 0.0, entry.meta["info"])
+        if isinstance(entry, Damaged):
+            message = f"the stored result of `{job.name}` is damaged and was computed again: {entry.reason}"
+            warnings.append(about(context.program, job.node, "W0605", message, notes=(str(entry.path),)))
         meta: dict[str, Any] = {"name": job.name, "model": context.program.name, "inputs": job.inputs}
         with _stopwatch() as watch:
             store.write(job.key, job.kind, meta, lambda folder: meta.update(_compute(context, job, folder)))

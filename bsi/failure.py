@@ -15,7 +15,14 @@ class JobFailure(Exception):
 
 
 def about(
-    program: Program, name: str, code: str, message: str, *, label: str = "", notes: tuple[str, ...] = (), help: str = ""
+    program: Program,
+    name: str,
+    code: str,
+    message: str,
+    *,
+    label: str = "",
+    notes: tuple[str, ...] = (),
+    help: str = "",
 ) -> Diagnostic:
     """A run-time diagnostic at the declaration of `name`."""
     span = program.spans.get(name)

@@ -22,9 +22,10 @@ FIT, DRAWS, STATS, LOSSES = "fit.eqx", "draws.npz", "stats.npz", "losses.npz"
 
 @dataclass(frozen=True)
 class Draws:
-    """Results of one `sample`: params are (sweeps..., chain, draw, *shape), stats (sweeps..., chain, draw) or (sweeps...).
+    """Results of one `sample`.
 
-    `sweeps` names the leading axes. `failures` says, for a reference, which of its own checks it failed.
+    Params are (sweeps..., chain, draw, *shape), stats (sweeps..., chain, draw) or (sweeps...); `sweeps` names the axes.
+    `failures` says, for a reference, which of its own checks it failed.
     """
 
     params: dict[str, np.ndarray]
@@ -102,5 +103,3 @@ def _powers_refer_to(posterior: Posterior) -> set[str]:
             names.add(expr.value)
         pending.extend(expr.args)
     return names
-
-
