@@ -1,0 +1,118 @@
+"""Checks: a metric of samples against a bound."""
+
+from __future__ import annotations
+
+from bsi.compiler import configure, expressions
+from bsi.compiler.environment import Environment
+from bsi.compiler.ir import Check, Options, Sample
+from bsi.compiler.options import BLOCKS
+from bsi.compiler.report import counted
+from bsi.dsl import ast
+
+PAIRS = frozenset({"c2st", "sliced_wasserstein", "mean_error", "sd_error"})  # the rest take one sample with chains
+FEW = 1_000  # draws below which a classifier sees too little to tell two samples apart
+
+
+def check(env: Environment, declaration: ast.Check, samples: dict[str, Sample | None]) -> Check | None:
+    """A check with its arguments, options and bound in order. `samples` holds the declared ones that are sound."""
+    call = declaration.metric
+    metric = call.function.id
+    bound = _bound(env, declaration)
+    if configure.block(env, "check", call.function) is None:
+        env.used.update(a.value.id for a in call.arguments if isinstance(a.value, ast.Name))
+        return None
+    given = tuple(argument for argument in call.arguments if argument.name)
+    options = configure.options(env, "check", metric, given)
+    found = _samples(env, call, samples)
+    if found is None or options is None or bound is None or not _fitting(env, call, found):
+        return None
+    _lint_draws(env, call, found, options)
+    names = tuple(sample.name for sample in found)
+    return Check(canonical_text(declaration, bound), metric, names, options, declaration.operator, bound)
+
+
+def canonical_text(declaration: ast.Check, bound: float) -> str:
+    """The declaration without its formatting: `c2st(ode, ref) < 0.58`."""
+    call = declaration.metric
+    arguments = [f"{a.name.id} = {_plain(a.value)}" if a.name else _plain(a.value) for a in call.arguments]
+    return f"{call.function.id}({', '.join(arguments)}) {declaration.operator} {bound:.10g}"
+
+
+def _plain(node: ast.Expr) -> str:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Number(value=value):
+            return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return "..."
+
+
+def _bound(env: Environment, declaration: ast.Check) -> float | None:
+    value = expressions.constant_value(env, declaration.bound, "the bound of a check")
+    known = expressions.known_value(env, declaration.bound, value, "the bound of a check") if value else None
+    if value is None or known is None:
+        return None
+    if value.shape or isinstance(known, bool):
+        env.report.add("E0304", "the bound of a check is one number", declaration.bound)
+        return None
+    assert isinstance(known, int | float)
+    return float(known)
+
+
+def _samples(env: Environment, call: ast.Call, samples: dict[str, Sample | None]) -> list[Sample] | None:
+    places = [argument for argument in call.arguments if not argument.name]
+    wanted = 2 if call.function.id in PAIRS else 1
+    found: list[Sample] = []
+    good = True
+    for argument in places:
+        if not isinstance(argument.value, ast.Name):
+            env.report.add("E0507", f"`{call.function.id}` takes names of samples", argument)
+            good = False
+            continue
+        declaration = env.find(argument.value, ast.Sample)
+        sample = samples.get(declaration.name.id) if declaration else None
+        good = good and sample is not None
+        if sample:
+            found.append(sample)
+    if len(places) != wanted:
+        doc = BLOCKS["check", call.function.id].arguments
+        env.report.add("E0507", f"`{call.function.id}` takes {doc}, not {counted(len(places), 'sample')}", call)
+        return None
+    return found if good else None
+
+
+def _fitting(env: Environment, call: ast.Call, found: list[Sample]) -> bool:
+    metric = call.function.id
+    if metric not in PAIRS:
+        if found[0].reference:
+            return True
+        env.report.add("E0507", f"`{metric}` needs chains, but `{found[0].name}` is `{found[0].method}`, whose draws are "
+                       "independent", call.arguments[0], help="use it on a sample by `nuts`")  # fmt: skip
+        return False
+    first, second = found
+    if first.name == second.name:
+        env.report.add("E0507", f"`{first.name}` is compared with itself", call, help="name two different samples")
+        return False
+    if first.posterior != second.posterior:
+        env.report.add("E0508", f"`{first.name}` and `{second.name}` are samples of different posteriors", call,
+                       also=[(env.name_of(s.posterior), f"of `{s.name}`") for s in found],
+                       help="compare two samples of one posterior")  # fmt: skip
+        return False
+    return True
+
+
+def _lint_draws(env: Environment, call: ast.Call, found: list[Sample], options: Options) -> None:
+    if call.function.id != "c2st":
+        return
+    for sample in found:
+        have = dict(sample.options)
+        draws = have["draws"] * have.get("chains", 1)
+        if draws < FEW:
+            env.report.add("W0407", f"{draws} draws of `{sample.name}` are too few for `c2st`, which reads low on small samples",
+                           call, also=[(env.name_of(sample.name), f"{draws} draws")],
+                           help=f"use at least {FEW:_}; published values use 10_000")  # fmt: skip
+            return
+    limit = dict(options)["draws"]
+    if limit is not None and limit < FEW:
+        env.report.add("W0407", f"{limit} draws are too few for `c2st`, which reads low on small samples", call,
+                       help=f"use at least {FEW:_}; published values use 10_000")  # fmt: skip

@@ -1,0 +1,204 @@
+"""`{ key = value }` blocks against their schema: every default filled in, every value checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bsi.compiler import expressions, fold, posteriors
+from bsi.compiler.environment import Environment
+from bsi.compiler.ir import Net, Options, SweepRef
+from bsi.compiler.options import BLOCKS, LATER, Block, Option, kinds
+from bsi.compiler.report import listed, suggest
+from bsi.dsl import ast
+
+DEFAULT_NET = "mlp"
+WORDS = {"net": "kind of net", "train": "training objective", "sample": "sampler", "check": "metric"}
+
+
+def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
+    """The schema of `kind`; reports one that is unknown or not of this version."""
+    found = BLOCKS.get((noun, kind.id))
+    if found is None and kind.id in LATER[noun]:
+        env.report.add("E0211", f"the {WORDS[noun]} `{kind.id}` is part of the language, but not supported in this version "
+                       "yet", kind, help=f"use {listed(kinds(noun), 'or')}")  # fmt: skip
+    elif found is None:
+        near = suggest(kind.id, kinds(noun))
+        help = f"did you mean `{near}`?" if near else f"there are {listed(kinds(noun))}"
+        env.report.add("E0504", f"no {WORDS[noun]} is called `{kind.id}`", kind, help=help, fix=near)
+    return found
+
+
+def no_options(env: Environment, given: ast.Options, what: str) -> None:
+    env.report.add("E0501", f"{what} takes no options", given)
+
+
+def options(env: Environment, noun: str, kind: str, given: ast.Options | tuple[ast.Argument, ...]) -> Options | None:
+    """All options of a block, sorted by name; None after a report. A check's options are its named arguments."""
+    schema = BLOCKS[noun, kind]
+    values = {option.name: option.default for option in schema.options}
+    if "network" in values:
+        values["network"] = default_net()
+    good = True
+    for item in given.items if isinstance(given, ast.Options) else given:
+        assert item.name is not None
+        name = item.name.id
+        if name not in values:
+            _unknown(env, item.name, kind, schema)
+            good = False
+            continue
+        read, value = _read(env, schema.option(name), item.value)
+        good = good and read
+        values[name] = value
+    return tuple(sorted(values.items())) if good else None
+
+
+def default_net() -> Net:
+    defaults = {option.name: option.default for option in BLOCKS["net", DEFAULT_NET].options}
+    return Net("", DEFAULT_NET, tuple(sorted(defaults.items())))
+
+
+def _unknown(env: Environment, name: ast.Name, kind: str, schema: Block) -> None:
+    if name.id in LATER["option"]:
+        env.report.add(
+            "E0211", f"the option `{name.id}` is part of the language, but not supported in this version yet", name
+        )
+        return
+    near = suggest(name.id, schema.names, {"lr": "learning_rate", "batch_size": "batch", "samples": "draws"})
+    near = near if near in schema.names else None
+    known = f"its options are {listed(schema.names)}" if schema.names else "it takes none"
+    env.report.add("E0501", f"`{kind}` has no option `{name.id}`", name,
+                   help=f"did you mean `{near}`?" if near else known, fix=near)  # fmt: skip
+
+
+def _read(env: Environment, option: Option, node: ast.Expr) -> tuple[bool, Any]:
+    """(whether it was right, value)."""
+    if option.kind == "net" and not (isinstance(node, ast.Name) and node.id in option.words):
+        found = net_value(env, node)
+        return found is not None, found
+    if isinstance(node, ast.Configured):
+        if node.name.id in LATER.get(option.name, ()):
+            _later(env, option, node.name)
+        else:
+            _refuse(env, option, node, f"`{node.name.id} {{ ... }}`")
+        return False, None
+    if isinstance(node, ast.String):
+        _refuse(env, option, node, "text in quotes")
+        return False, None
+    if isinstance(node, ast.Name) and node.id not in env.declarations:
+        return _word(env, option, node)
+    if isinstance(node, ast.Name) and isinstance(env.declarations[node.id], ast.Sweep):
+        return _swept(env, option, node)
+    value = expressions.constant_value(env, node, f"the option `{option.name}`")
+    if value is None:
+        return False, None
+    if value.op != "const" or value.shape:
+        _refuse(env, option, node, "a list" if value.shape else "not a constant")
+        return False, None
+    return _number(env, option, node, value.value)
+
+
+def _word(env: Environment, option: Option, node: ast.Name) -> tuple[bool, Any]:
+    if node.id in option.words:
+        return True, option.words[node.id]
+    if option.kind == "bool" and node.id in expressions.BOOLEANS:
+        return True, expressions.BOOLEANS[node.id]
+    if node.id in LATER.get(option.name, ()):
+        _later(env, option, node)
+    elif option.kind != "word" and suggest(node.id, option.words) is None and node.id not in expressions.CONSTANTS:
+        value = expressions.constant_value(env, node, f"the option `{option.name}`")
+        assert value is None or value.op == "const"
+        if value is not None:
+            _refuse(env, option, node, f"`{node.id}`")
+    else:
+        near = suggest(node.id, option.words)
+        _refuse(env, option, node, f"`{node.id}`", near)
+    return False, None
+
+
+def _later(env: Environment, option: Option, name: ast.Name) -> None:
+    env.report.add("E0211", f"`{option.name} = {name.id}` is part of the language, but not supported in this version yet",
+                   name, help=f"use {listed(option.words, 'or')}")  # fmt: skip
+
+
+def _swept(env: Environment, option: Option, node: ast.Name) -> tuple[bool, Any]:
+    declaration = env.find(node, ast.Sweep)
+    assert declaration is not None
+    if not option.swept:
+        _refuse(env, option, node, f"the sweep `{node.id}`")
+        return False, None
+    found = posteriors.sweep(env, declaration)
+    if found is None:
+        return False, None
+    good = all(
+        _number(env, option, node, int(x) if option.kind == "int" and x == int(x) else x)[0] for x in found.values
+    )
+    return good, SweepRef(node.id)
+
+
+def _number(env: Environment, option: Option, node: ast.Expr, value: Any) -> tuple[bool, Any]:
+    wrong_kind = (
+        option.kind == "word"
+        or isinstance(value, bool) != (option.kind == "bool")
+        or (option.kind == "int" and not isinstance(value, int))
+    )
+    if wrong_kind:
+        _refuse(env, option, node, "true or false" if isinstance(value, bool) else f"{value:g}")
+        return False, None
+    low, high = option.lower, option.upper
+    below = low is not None and (value <= low if option.open else value < low)
+    above = high is not None and (value >= high if option.open else value > high)
+    if below or above or value != value:
+        _refuse(env, option, node, f"{value:g}")
+        return False, None
+    return True, float(value) if option.kind == "real" else value
+
+
+def _refuse(env: Environment, option: Option, node: ast.Expr, got: str, near: str | None = None) -> None:
+    help = f"did you mean `{near}`?" if near else f"`{option.name}`: {option.doc}"
+    env.report.add("E0502", f"`{option.name}` is {_wanted(option)}, not {got}", node, help=help)
+
+
+def _wanted(option: Option) -> str:
+    words = listed(option.words, "or") if option.words else ""
+    if option.kind == "word":
+        return words
+    if option.kind == "net":
+        return "a net"
+    text = {"int": "a whole number", "real": "a number", "bool": "true or false"}[option.kind]
+    low, high = option.lower, option.upper
+    if low is not None and high is not None:
+        text += f" between {low:g} and {high:g}" + (" (exclusive)" if option.open else "")
+    elif low is not None:
+        text += f" above {low:g}" if option.open else f", at least {low:g}"
+    return f"{text}, or {words}" if words else text
+
+
+# ---------------------------------------------------------------- nets
+
+
+def net(env: Environment, declaration: ast.Net) -> Net | None:
+    """A declared net."""
+    return env.once(
+        "net", declaration.name.id, lambda: _net(env, declaration.name.id, declaration.kind, declaration.options)
+    )
+
+
+def _net(env: Environment, name: str, kind: ast.Name, given: ast.Options | None) -> Net | None:
+    if block(env, "net", kind) is None:
+        return None
+    empty = ast.Options(kind.span, ())
+    values = options(env, "net", kind.id, given or empty)
+    return Net(name, kind.id, values) if values is not None else None
+
+
+def net_value(env: Environment, node: ast.Expr) -> Net | None:
+    """A net as an option's value: the name of one, or `mlp { ... }` in place."""
+    if isinstance(node, ast.Configured):
+        return _net(env, "", node.name, node.options)
+    if not isinstance(node, ast.Name):
+        env.report.add("E0502", "`network` is the name of a net, or `mlp { ... }`", node)
+        return None
+    if node.id not in env.declarations and ("net", node.id) in BLOCKS:
+        return _net(env, "", node, None)
+    declaration = env.find(node, ast.Net)
+    return net(env, declaration) if declaration else None

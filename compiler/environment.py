@@ -1,0 +1,155 @@
+"""The declarations of a file by name, evaluated on demand: order is free, so a dim may need a let that needs a dim.
+
+Each declaration is elaborated once; a failed one is None, and every use of None stays silent, so that one mistake gives
+one diagnostic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from bsi.compiler import functions, laws, options
+from bsi.compiler.ir import Table
+from bsi.compiler.report import Report, listed, suggest
+from bsi.dsl import ast
+from bsi.dsl.span import Source
+
+T = TypeVar("T")
+D = TypeVar("D", bound=ast.Node)
+
+# Nouns with their classes, in the order in which messages list them.
+NOUNS: dict[type, str] = {
+    ast.Import: "import",
+    ast.Dim: "dim",
+    ast.Param: "param",
+    ast.Data: "data",
+    ast.Let: "let",
+    ast.Simulator: "simulator",
+    ast.Prior: "prior",
+    ast.Likelihood: "likelihood",
+    ast.Observe: "observation set",
+    ast.Posterior: "posterior",
+    ast.Sweep: "sweep",
+    ast.Net: "net",
+    ast.Train: "fit",
+    ast.Sample: "sample",
+}
+LATER = (ast.Import, ast.Simulator)
+TABLE_READER = Callable[..., Table]  # read_table(path, key=, columns=, index=); raises TableError
+
+
+def article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else noun if noun == "data" else f"a {noun}"
+
+
+@dataclass
+class Environment:
+    """What the phases share. `declarations` holds the first declaration of every name."""
+
+    source: Source
+    report: Report
+    declarations: dict[str, ast.Declaration]
+    broken: frozenset[str]
+    read_table: TABLE_READER
+    tables: dict[str, Table] = field(default_factory=dict)  # by digest
+    data_values: dict[str, Any] = field(default_factory=dict)  # nested tuples, by name of data
+    used: set[str] = field(default_factory=set)
+    doubts: list[tuple[ast.Node, str, laws.Argument, str]] = field(default_factory=list)  # settled by `models.doubts`
+    calls: list[str] = field(default_factory=list)  # functions being inlined, outermost first
+    _done: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _busy: list[tuple[str, str]] = field(default_factory=list)
+
+    def once(self, phase: str, name: str, compute: Callable[[], T | None]) -> T | None:
+        """`compute()`, at most once for (phase, name). A cycle is reported and gives None."""
+        entry = (phase, name)
+        if entry in self._done:
+            return self._done[entry]
+        if entry in self._busy:
+            self.cycle([who for _, who in self._busy[self._busy.index(entry) :]])
+            return None
+        self._busy.append(entry)
+        try:
+            result = compute()
+        finally:
+            self._busy.pop()
+        return self._done.setdefault(entry, result)
+
+    def cycle(self, names: list[str]) -> None:
+        """Report that these declarations need each other."""
+        members = sorted({name for name in names if name in self.declarations})
+        if any(("cycle", name) in self._done for name in members):
+            return
+        first, *rest = sorted(members, key=lambda name: self.declarations[name].span.start)
+        for name in members:
+            self._done["cycle", name] = True
+        message = f"`{first}` is defined through itself"
+        if rest:
+            message += f", by way of {listed(rest)}"
+        self.report.add(
+            "E0203",
+            message,
+            self.name_of(first),
+            also=[(self.name_of(name), "which needs the one before") for name in rest],
+            help="give one of them a value that needs none of the others" if rest else "a function cannot call itself",
+        )
+
+    def name_of(self, name: str) -> ast.Name:
+        declaration = self.declarations[name]
+        assert not isinstance(declaration, ast.Check)
+        return declaration.name
+
+    def line_of(self, node: ast.Node) -> int:
+        return self.source.line_and_column(node.span.start)[0]
+
+    def all(self, kind: type[D]) -> list[D]:
+        return [d for d in self.declarations.values() if isinstance(d, kind)]
+
+    def find(self, name: ast.Name, kind: type[D], also: Mapping[str, str] | None = None) -> D | None:
+        """The declaration of `kind` that `name` names; else reports an unknown or a wrong name and gives None."""
+        declaration = self.declarations.get(name.id)
+        if declaration is None:
+            self.unknown(name, NOUNS[kind], (d.name.id for d in self.all(kind)))  # type: ignore[attr-defined]
+            return None
+        self.used.add(name.id)
+        if isinstance(declaration, kind):
+            return declaration
+        if not isinstance(declaration, LATER):
+            self.wrong_kind(name, article(NOUNS[kind]))
+        return None
+
+    def unknown(self, name: ast.Name, noun: str, known: Any, aliases: dict[str, str] | None = None) -> None:
+        if name.id in self.broken or name.id.split(".")[0] in self.broken:
+            return
+        if "." in name.id:
+            if name.id.split(".")[0] not in self.declarations:
+                self.report.add("E0201", f"nothing is imported as `{name.id.split('.')[0]}`", name)
+            return
+        nearest = suggest(name.id, known, aliases)
+        is_name = nearest is not None and nearest.isidentifier()
+        help = f"did you mean `{nearest}`?" if nearest else None
+        if not nearest:
+            help = _elsewhere(name.id)
+        self.report.add("E0201", f"no {noun} is called `{name.id}`", name, help=help, fix=nearest if is_name else None)
+
+    def wrong_kind(self, name: ast.Name, wanted: str) -> None:
+        declaration = self.declarations[name.id]
+        self.report.add(
+            "E0204",
+            f"`{name.id}` is {article(NOUNS[type(declaration)])}, not {wanted}",
+            name,
+            also=[(self.name_of(name.id), "declared here")],
+        )
+
+
+def _elsewhere(name: str) -> str | None:
+    """Where a name that is unknown here does exist."""
+    if name in laws.LAWS:
+        return f"`{name}` is a law: it stands after `~` in a body or after `=` in a prior or likelihood"
+    if name in functions.CALLABLE:
+        return f"`{name}` is a function of expressions"
+    for (noun, kind), block in options.BLOCKS.items():
+        if kind == name and noun in ("sample", "train", "net"):
+            return f"`{name}` is built in ({block.doc}): it stands after `=` in `{noun}`"
+    return None

@@ -1,0 +1,409 @@
+"""Expressions: syntax -> typed `ir.Expr` with static shapes; dims become numbers, lets and functions are inlined.
+
+A result of None means that something inside was already reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from bsi.compiler import fold, indexing, shapes, sizes, sources
+from bsi.compiler.environment import NOUNS, Environment, article
+from bsi.compiler.functions import ALIASES, CALLABLE, CONSTANTS, FUNCTIONS, OPERATORS
+from bsi.compiler.ir import Expr
+from bsi.compiler.laws import LAWS
+from bsi.compiler.report import counted, listed
+from bsi.dsl import ast
+from bsi.dsl.span import Span
+
+BOOLEANS = {"true": True, "false": False}
+LOGICAL = frozenset({"and", "or", "not"})
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Names in reach besides the file's constants.
+
+    `params` are the unknowns that may be used, and `owner` what they are arguments of, for messages; `later` are names
+    that the body draws further down; `ranges` holds the length of every comprehension's range.
+    """
+
+    owner: str = ""
+    locals: Mapping[str, Expr | None] = field(default_factory=dict)
+    params: frozenset[str] = frozenset()
+    later: Mapping[str, Span] = field(default_factory=dict)
+    sweeps: bool = False
+    ranges: Mapping[str, int] = field(default_factory=dict)
+
+    def bind(self, name: str, value: Expr | None) -> Scope:
+        return replace(self, locals={**self.locals, name: value})
+
+
+CONSTANT = Scope()
+
+
+def elaborate(env: Environment, node: ast.Expr, scope: Scope) -> Expr | None:
+    """The typed form of `node`."""
+    match node:
+        case ast.Number(value=value):
+            return fold.constant(value)
+        case ast.Name():
+            return _name(env, node, scope)
+        case ast.Unary(operator="+", operand=operand):
+            return elaborate(env, operand, scope)
+        case ast.Unary(operator=operator, operand=operand):
+            return _apply(env, node, "neg" if operator == "-" else "not", (operand,), scope)
+        case ast.Binary(operator=operator, left=left, right=right):
+            return _apply(env, node, OPERATORS[operator], (left, right), scope)
+        case ast.Call():
+            return _call(env, node, scope)
+        case ast.ListExpr(items=()):
+            env.report.add(
+                "E0310", "an empty list has no shape", node, help="use `zeros(n)` for an array of a known size"
+            )
+            return None
+        case ast.ListExpr(items=items):
+            return _list(env, node, items, scope)
+        case ast.Index(base=base, items=items):
+            value = elaborate(env, base, scope)
+            return indexing.index(env, node, value, items, scope) if value else None
+        case ast.Conditional():
+            return _conditional(env, node, scope)
+        case ast.Comprehension():
+            return _comprehension(env, node, scope)
+        case ast.String() | ast.Configured():
+            what = "text" if isinstance(node, ast.String) else f"`{node.name.id} {{ ... }}`"
+            env.report.add("E0304", f"a number is needed here, not {what}", node)
+    return None
+
+
+def constant_value(env: Environment, node: ast.Expr, what: str, sweeps: bool = False) -> Expr | None:
+    """`node` as an expression without params; `what` names its use in messages."""
+    return elaborate(env, node, Scope(owner=what, sweeps=sweeps))
+
+
+def known_value(env: Environment, node: ast.Expr, value: Expr, what: str) -> object | None:
+    """The number or nested tuple that `value` stands for, data included; else reports that it is not constant."""
+    try:
+        result = fold.evaluate(value, env.data_values)
+    except fold.ConstantError as error:
+        env.report.add("E0309", str(error), node)
+        return None
+    if result is None and fold.references(value) <= env.data_values.keys():
+        env.report.add(
+            "E0308", f"{what} must be known while compiling, and this expression is too involved for that", node
+        )
+    elif result is None:
+        env.report.add("E0308", f"{what} must be a constant", node, help="use numbers, dims, data and lets only")
+    return result
+
+
+# ---------------------------------------------------------------- names
+
+
+def _name(env: Environment, name: ast.Name, scope: Scope) -> Expr | None:
+    if name.id in scope.locals:
+        env.used.add(f"{scope.owner}/{name.id}")
+        return scope.locals[name.id]
+    if name.id in scope.later:
+        line, _ = env.source.line_and_column(scope.later[name.id].start)
+        env.report.add(
+            "E0207",
+            f"`{name.id}` is used before it is drawn",
+            name,
+            also=[(scope.later[name.id], "drawn here")],
+            help=f"a body is read from top to bottom: move line {line} up",
+        )
+        return None
+    declaration = env.declarations.get(name.id)
+    if declaration is None:
+        if name.id in CONSTANTS:
+            return fold.constant(CONSTANTS[name.id])
+        if name.id in BOOLEANS:
+            return fold.constant(BOOLEANS[name.id])
+        known = {*scope.locals, *CONSTANTS, *_values(env)}
+        if name.id in CALLABLE:
+            env.report.add("E0204", f"`{name.id}` is a function, not a value", name, help=f"call it: `{name.id}(...)`")
+        else:
+            env.unknown(name, "value", known, ALIASES)
+        return None
+    env.used.add(name.id)
+    match declaration:
+        case ast.Dim():
+            size = sizes.dim(env, declaration)
+            return fold.constant(size) if size is not None else None
+        case ast.Data():
+            data = sources.data(env, declaration)
+            return Expr("ref", value=data.name, shape=data.shape, integer=data.integer) if data else None
+        case ast.Let(parameters=None):
+            return let(env, declaration)
+        case ast.Let():
+            env.report.add("E0204", f"`{name.id}` is a function, not a value", name, help=f"call it: `{name.id}(...)`")
+        case ast.Param():
+            return _param(env, name, declaration, scope)
+        case ast.Sweep() if scope.sweeps:
+            return Expr("ref", value=name.id)
+        case ast.Sweep():
+            env.report.add(
+                "E0204",
+                f"the sweep `{name.id}` is used outside a power or an option",
+                name,
+                help="a sweep changes what is asked, never a law: use it as an exponent or as an option's value",
+            )
+        case ast.Import() | ast.Simulator():
+            pass  # reported where it is declared
+        case _:
+            env.wrong_kind(name, "a value")
+    return None
+
+
+def _values(env: Environment) -> list[str]:
+    return [d.name.id for d in env.declarations.values() if isinstance(d, ast.Dim | ast.Data | ast.Let | ast.Param)]
+
+
+def _param(env: Environment, name: ast.Name, declaration: ast.Param, scope: Scope) -> Expr | None:
+    if name.id not in scope.params:
+        if not scope.owner or not scope.params:
+            message = f"the param `{name.id}` is unknown until it is sampled, so it cannot be used here"
+            help = f"make a function of it: `let name({name.id}) = ...`" if not scope.owner else None
+        else:
+            message = f"`{name.id}` is not an argument of {scope.owner}"
+            help = f"add `{name.id}` to the arguments of {scope.owner}"
+        env.report.add("E0206", message, name, also=[(declaration.name, "declared here")], help=help)
+        return None
+    type = sizes.value_type(env, declaration.type)
+    return Expr("ref", value=name.id, shape=type.shape) if type else None
+
+
+def let(env: Environment, declaration: ast.Let) -> Expr | None:
+    """Value of a `let` without parameters."""
+    return env.once("let", declaration.name.id, lambda: elaborate(env, declaration.value, CONSTANT))
+
+
+# ---------------------------------------------------------------- operators and functions
+
+
+def _apply(
+    env: Environment, node: ast.Expr, op: str, operands: tuple[ast.Expr, ...], scope: Scope, label: str = ""
+) -> Expr | None:
+    args = tuple(elaborate(env, operand, scope) for operand in operands)
+    if any(arg is None for arg in args):
+        return None
+    return combine(env, node, op, operands, tuple(arg for arg in args if arg))
+
+
+def combine(
+    env: Environment, node: ast.Expr, op: str, operands: tuple[ast.Expr, ...], args: tuple[Expr, ...]
+) -> Expr | None:
+    """`op(args)`, with its shape and kind checked."""
+    row = FUNCTIONS[op]
+    for operand, arg in zip(operands, args, strict=True):
+        if fold.is_boolean(arg) != (op in LOGICAL):
+            wanted, got = ("true or false", "a number") if op in LOGICAL else ("a number", "true or false")
+            env.report.add("E0304", f"{wanted} is needed here, but this is {got}", operand)
+            return None
+    try:
+        shape = shapes.apply(row.rule, [arg.shape for arg in args])
+    except shapes.ShapeError as error:
+        is_call = isinstance(node, ast.Call)
+        labels = [(operand, shapes.described(arg.shape)) for operand, arg in zip(operands, args, strict=True)]
+        env.report.add("E0301", f"`{op}`: {error}" if is_call else str(error), node, also=labels)
+        return None
+    integer = row.kind == "int" or (row.kind == "same" and all(arg.integer for arg in args))
+    if op == "pow" and integer and not (args[1].op == "const" and all(n >= 0 for n in fold.flat(args[1].value))):
+        integer = False
+    return folded(env, node, op, args, shape, integer)
+
+
+def folded(
+    env: Environment, node: ast.Expr, op: str, args: tuple[Expr, ...], shape: shapes.Shape, integer: bool
+) -> Expr | None:
+    try:
+        return fold.apply(op, args, shape, integer)
+    except fold.ConstantError as error:
+        env.report.add("E0309", str(error), node)
+        return None
+
+
+def _list(env: Environment, node: ast.ListExpr, items: tuple[ast.Expr, ...], scope: Scope) -> Expr | None:
+    values = [elaborate(env, item, scope) for item in items]
+    rows = tuple(value for value in values if value)
+    if len(rows) < len(values):
+        return None
+    for item, row in zip(items, rows, strict=True):
+        if row.shape != rows[0].shape:
+            env.report.add(
+                "E0310",
+                "the entries of this list have different shapes",
+                item,
+                shapes.described(row.shape),
+                also=[(items[0], shapes.described(rows[0].shape))],
+            )
+            return None
+    return folded(env, node, "stack", rows, (len(rows), *rows[0].shape), all(row.integer for row in rows))
+
+
+def _call(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
+    name = node.function
+    declaration = env.declarations.get(name.id)
+    if isinstance(declaration, ast.Let) and declaration.parameters is not None:
+        env.used.add(name.id)
+        return _inline(env, node, declaration, scope)
+    if declaration is not None and name.id not in CALLABLE:
+        env.used.add(name.id)
+        if not isinstance(declaration, ast.Import | ast.Simulator):
+            env.report.add("E0204", f"`{name.id}` is {article(NOUNS[type(declaration)])}, not a function", name,
+                           also=[(env.name_of(name.id), "declared here")])  # fmt: skip
+        return None
+    if name.id in LAWS:
+        env.report.add(
+            "E0204", f"`{name.id}` is a law, not a function", name, help=f"draw from it: `name ~ {name.id}(...)`"
+        )
+        return None
+    if name.id not in CALLABLE:
+        known = {*CALLABLE, *(d.name.id for d in env.all(ast.Let) if d.parameters is not None)}
+        env.unknown(name, "function", known, ALIASES)
+        return None
+    return _built_in(env, node, scope)
+
+
+def _inline(env: Environment, node: ast.Call, function: ast.Let, scope: Scope) -> Expr | None:
+    assert function.parameters is not None
+    bound = bind_arguments(env, node, [parameter.id for parameter in function.parameters], function.name)
+    if bound is None:
+        return None
+    values = {name: elaborate(env, argument.value, scope) for name, argument in bound.items()}
+    inner = Scope(owner=f"`{function.name.id}`", locals=values, ranges=scope.ranges)
+    # The stack of functions being inlined is what shows recursion, so this result is never kept.
+    calls = env.calls
+    if function.name.id in calls:
+        env.cycle(calls[calls.index(function.name.id) :])
+        return None
+    calls.append(function.name.id)
+    try:
+        return elaborate(env, function.value, inner)
+    finally:
+        calls.pop()
+
+
+def bind_arguments(
+    env: Environment, node: ast.Call, names: list[str], declared: ast.Name | None = None
+) -> dict[str, ast.Argument] | None:
+    """Arguments by parameter name, or None after a report."""
+    bound: dict[str, ast.Argument] = {}
+    also = [(declared, "declared here")] if declared else []
+    signature = f"`{node.function.id}({', '.join(names)})`"
+    for position, argument in enumerate(node.arguments):
+        name = argument.name.id if argument.name else names[position] if position < len(names) else None
+        if name is None:
+            env.report.add(
+                "E0209",
+                f"`{node.function.id}` takes {counted(len(names), 'argument')}, not {len(node.arguments)}",
+                argument,
+                "one too many",
+                also=also,
+                help=f"it is {signature}",
+            )
+            return None
+        if name not in names or name in bound:
+            problem = f"`{name}` is given twice" if name in bound else f"`{node.function.id}` has no argument `{name}`"
+            env.report.add("E0208", problem, argument, also=also, help=f"it is {signature}")
+            return None
+        bound[name] = argument
+    missing = [name for name in names if name not in bound]
+    if missing:
+        env.report.add(
+            "E0209",
+            f"`{node.function.id}` also needs {listed(missing)}",
+            node,
+            also=also,
+            help=f"it is {signature}",
+        )
+        return None
+    return bound
+
+
+def _built_in(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
+    row = FUNCTIONS[node.function.id]
+    for argument in node.arguments:
+        if argument.name:
+            env.report.add("E0208", f"`{row.name}` has no named arguments", argument)
+            return None
+    fewest, most = row.arity
+    n = len(node.arguments)
+    if n < fewest or (most is not None and n > most):
+        wanted = counted(fewest, "argument") if fewest == most else f"at least {counted(fewest, 'argument')}"
+        help = f"`{row.name}`: {row.doc}"
+        if row.name in ("min", "max") and n == 2:
+            help = f"use `{row.name}imum(a, b)` for the {row.name}imum of two values"
+        env.report.add("E0209", f"`{row.name}` takes {wanted}, not {n}", node, help=help)
+        return None
+    operands = tuple(argument.value for argument in node.arguments)
+    if row.rule in ("fill", "eye", "linspace"):
+        return _constructor(env, node, row.rule, operands, scope)
+    if row.rule == "size":
+        value = elaborate(env, operands[0], scope)
+        if value and not value.shape:
+            env.report.add("E0301", "`size`: a single number has no size", operands[0])
+            return None
+        return fold.constant(value.shape[0]) if value else None
+    return _apply(env, node, row.name, operands, scope)
+
+
+def _constructor(
+    env: Environment, node: ast.Call, rule: str, operands: tuple[ast.Expr, ...], scope: Scope
+) -> Expr | None:
+    op = node.function.id
+    static = operands[-1:] if rule == "linspace" else operands
+    counts = [sizes.size(env, operand, scope) for operand in static]
+    ends = [elaborate(env, operand, scope) for operand in operands[: len(operands) - len(static)]]
+    if any(n is None for n in counts) or any(end is None for end in ends):
+        return None
+    given = [n for n in counts if n is not None]
+    args = (*(end for end in ends if end), *(fold.constant(n) for n in given))
+    for operand, end in zip(operands, ends, strict=False):
+        if end and end.shape:
+            env.report.add("E0301", f"`{op}` needs single numbers, not {shapes.described(end.shape)}", operand)
+            return None
+    shape = (given[0], given[0]) if rule == "eye" else tuple(given)
+    return folded(env, node, op, args, shape, False)
+
+
+# ---------------------------------------------------------------- conditionals and comprehensions
+
+
+def _conditional(env: Environment, node: ast.Conditional, scope: Scope) -> Expr | None:
+    condition = elaborate(env, node.condition, scope)
+    yes, no = elaborate(env, node.yes, scope), elaborate(env, node.no, scope)
+    if not (condition and yes and no):
+        return None
+    if not fold.is_boolean(condition):
+        env.report.add("E0304", "a condition is needed here, but this is a number", node.condition,
+                       help="compare it: `x > 0`")  # fmt: skip
+        return None
+    try:
+        shape = shapes.broadcast(condition.shape, yes.shape, no.shape)
+    except shapes.ShapeError as error:
+        env.report.add("E0301", str(error), node,
+                       also=[(node.yes, shapes.described(yes.shape)), (node.no, shapes.described(no.shape))])  # fmt: skip
+        return None
+    if condition.op == "const" and isinstance(condition.value, bool) and yes.shape == no.shape:
+        return yes if condition.value else no
+    return Expr("where", (condition, yes, no), None, shape, yes.integer and no.integer)
+
+
+def _comprehension(env: Environment, node: ast.Comprehension, scope: Scope) -> Expr | None:
+    n = sizes.size(env, node.range, scope)
+    if n is None:
+        return None
+    variable = f"%i{len(scope.ranges)}"
+    inner = replace(scope, ranges={**scope.ranges, variable: n})
+    inner = inner.bind(node.variable.id, Expr("ref", value=variable, integer=True))
+    element = elaborate(env, node.element, inner)
+    if element is None:
+        return None
+    mapped = Expr("map", (element,), (variable, n), (n, *element.shape), element.integer)
+    if node.reducer is None:
+        return mapped
+    return Expr(node.reducer, (mapped,), 0, element.shape, element.integer)

@@ -1,0 +1,263 @@
+"""Fits and samplers: which laws a fit learns, which fits a sampler uses, and the fits nobody wrote down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bsi.compiler import configure, models, observations, posteriors
+from bsi.compiler.environment import Environment
+from bsi.compiler.ir import Posterior, Sample, Train
+from bsi.compiler.options import BLOCKS, Block
+from bsi.compiler.report import counted, listed
+from bsi.dsl import ast
+
+
+@dataclass(frozen=True)
+class Laws:
+    """What a fit learns, by name."""
+
+    prior: str
+    likelihood: str | None
+
+    @property
+    def text(self) -> str:
+        return f"`score({', '.join(name for name in (self.prior, self.likelihood) if name)})`"
+
+
+# ---------------------------------------------------------------- fits
+
+
+def train(env: Environment, declaration: ast.Train) -> Train | None:
+    """A declared fit."""
+    return env.once("train", declaration.name.id, lambda: _train(env, declaration))
+
+
+def _train(env: Environment, declaration: ast.Train) -> Train | None:
+    call = declaration.objective
+    if configure.block(env, "train", call.function) is None:
+        return None
+    options = configure.options(env, "train", call.function.id, declaration.options)
+    found = laws(env, declaration)
+    if found is None or options is None:
+        return None
+    rest = tuple(option for option in options if option[0] != "network")
+    network = dict(options)["network"]
+    return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, network, rest)
+
+
+def laws(env: Environment, declaration: ast.Train) -> Laws | None:
+    """The prior and the likelihood that a fit names, in either order, once they are known to be sound."""
+    return env.once("laws", declaration.name.id, lambda: _laws(env, declaration))
+
+
+def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
+    call = declaration.objective
+    priors: list[ast.Prior] = []
+    likelihoods: list[ast.Likelihood] = []
+    good = True
+    for argument in call.arguments:
+        name = argument.value
+        found = env.declarations.get(name.id) if isinstance(name, ast.Name) else None
+        if argument.name or not isinstance(name, ast.Name):
+            env.report.add("E0511", f"`{call.function.id}` takes the names of a prior and a likelihood", argument)
+            good = False
+        elif isinstance(found, ast.Prior):
+            env.used.add(name.id)
+            priors.append(found)
+        elif isinstance(found, ast.Likelihood):
+            env.used.add(name.id)
+            likelihoods.append(found)
+        elif found is not None:
+            env.used.add(name.id)
+            if not isinstance(found, ast.Import | ast.Simulator):
+                env.wrong_kind(name, "a prior or a likelihood")
+            good = False
+        else:
+            known = [d.name.id for d in (*env.all(ast.Prior), *env.all(ast.Likelihood))]
+            env.unknown(name, "prior or likelihood", known)
+            good = False
+    if not good:
+        return None
+    if len(priors) != 1 or len(likelihoods) != 1:
+        got = f"{counted(len(priors), 'prior')} and {counted(len(likelihoods), 'likelihood')}"
+        env.report.add("E0511", f"`{call.function.id}` learns one prior with one likelihood, not {got}", call,
+                       help="write `score(p, f)`")  # fmt: skip
+        return None
+    own = {name.id for name in priors[0].params}
+    missing = [name.id for name in likelihoods[0].given if name.id not in own]
+    if missing:
+        env.report.add("E0511", f"`{likelihoods[0].name.id}` needs {listed(missing)}, which `{priors[0].name.id}` does not draw",
+                       call, also=[(priors[0].name, "declared here")])  # fmt: skip
+        return None
+    sound = models.prior(env, priors[0]) is not None and models.likelihood(env, likelihoods[0]) is not None
+    return Laws(priors[0].name.id, likelihoods[0].name.id) if sound else None
+
+
+# ---------------------------------------------------------------- samplers
+
+
+def sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]) -> Sample | None:
+    """A declared sampler. Fits that it needs and nobody declared are added to `implied`."""
+    return env.once("sample", declaration.name.id, lambda: _sample(env, declaration, implied))
+
+
+def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]) -> Sample | None:
+    method = declaration.method
+    schema = configure.block(env, "sample", method.function)
+    if schema is None:
+        _use(env, method)
+        return None
+    options = configure.options(env, "sample", method.function.id, declaration.options)
+    first = _posterior_argument(env, method, schema)
+    found = posteriors.posterior(env, first) if first else None
+    if schema.reference:
+        good = _no_fits(env, method) and _has_density(env, method, first)
+        if found is None or options is None or not good:
+            return None
+        return Sample(declaration.name.id, method.function.id, found.name, (), None, options, True)
+    given = _given_fits(env, method)
+    if found is None or given is None:
+        return None
+    fits = _fits(env, declaration, found, given, implied)
+    if fits is None or options is None:
+        return None
+    _lint_sum(env, declaration, found, dict(options)["compose"])
+    return Sample(declaration.name.id, method.function.id, found.name, fits, "amortised", options, False)
+
+
+def _use(env: Environment, method: ast.Call) -> None:
+    """What a refused sampler names is not unused."""
+    env.used.update(a.value.id for a in method.arguments if isinstance(a.value, ast.Name))
+
+
+def _posterior_argument(env: Environment, method: ast.Call, schema: Block) -> ast.Posterior | None:
+    name = method.arguments[0].value if method.arguments else None
+    if not isinstance(name, ast.Name) or method.arguments[0].name:
+        env.report.add("E0511", f"`{method.function.id}` takes {schema.arguments}", method,
+                       help=f"write `{method.function.id}(POSTERIOR)`")  # fmt: skip
+        return None
+    return env.find(name, ast.Posterior)
+
+
+def _no_fits(env: Environment, method: ast.Call) -> bool:
+    if len(method.arguments) <= 1:
+        return True
+    _use(env, method)
+    env.report.add("E0506", f"`{method.function.id}` is a reference: it uses the laws themselves and takes no fit",
+                   method.arguments[1], help="remove it")  # fmt: skip
+    return False
+
+
+def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | None) -> bool:
+    """A reference needs every likelihood's density."""
+    for factor in posterior.factors if posterior else ():
+        declaration = env.declarations.get(factor.law.id)
+        found = models.likelihood(env, declaration) if isinstance(declaration, ast.Likelihood) else None
+        if found and not found.explicit:
+            assert isinstance(declaration, ast.Likelihood)
+            env.report.add(
+                "E0407",
+                f"`{method.function.id}` needs a density, but `{found.name}` is implicit: it can only be simulated",
+                method,
+                also=[(declaration.law, "draws nuisance variables, or computes the row")],
+                help="compare two samplers instead, or check against stored draws; simulation-based checks "
+                "(`sbc`, `tarp`, `lc2st`) need no density",
+            )
+            return False
+    return True
+
+
+def _given_fits(env: Environment, method: ast.Call) -> list[tuple[ast.Name, Laws]] | None:
+    fits: list[tuple[ast.Name, Laws]] = []
+    good = True
+    for argument in method.arguments[1:]:
+        if argument.name or not isinstance(argument.value, ast.Name):
+            env.report.add("E0511", f"`{method.function.id}` takes a posterior and names of fits", argument,
+                           help="options stand in braces: `{ draws = 1_000 }`" if argument.name else None)  # fmt: skip
+            good = False
+            continue
+        declaration = env.find(argument.value, ast.Train)
+        found = laws(env, declaration) if declaration else None
+        # The fit's own mistakes are reported where it is declared.
+        if found is None or declaration is None or train(env, declaration) is None:
+            good = False
+        else:
+            fits.append((argument.value, found))
+    return fits if good else None
+
+
+def _fits(
+    env: Environment,
+    declaration: ast.Sample,
+    posterior: Posterior,
+    given: list[tuple[ast.Name, Laws]],
+    implied: dict[str, Train],
+) -> tuple[str, ...] | None:
+    """One fit for each likelihood of the posterior: named, else the only one declared for its laws, else implied."""
+    priors = [factor.law for factor in posterior.factors if factor.kind == "prior"]
+    likelihoods = list(dict.fromkeys(factor.law for factor in posterior.factors if factor.kind == "likelihood"))
+    if len(priors) > 1:
+        env.report.add("E0509", f"`{declaration.method.function.id}` needs one prior over all params, but `{posterior.name}` "
+                       f"has {listed(priors)}", declaration.method,
+                       help="draw all params in the body of one prior")  # fmt: skip
+        return None
+    wanted = [Laws(priors[0], likelihood) for likelihood in likelihoods]
+    chosen: dict[Laws, ast.Name] = {}
+    for name, found in given:
+        if found not in wanted or found in chosen:
+            needs = listed(w.text.strip("`") for w in wanted) or "no fit"
+            message = f"`{name.id}` is {found.text}, but `{posterior.name}` needs {needs}"
+            if found in chosen:
+                message = f"`{chosen[found].id}` and `{name.id}` are fits of the same laws"
+            env.report.add("E0505", message, name, also=[(env.name_of(name.id), "declared here")])
+            return None
+        chosen[found] = name
+    fits = [chosen[w].id if w in chosen else _default_fit(env, declaration, w, implied) for w in wanted]
+    return tuple(fit for fit in fits if fit) if all(fits) else None
+
+
+def _default_fit(env: Environment, declaration: ast.Sample, wanted: Laws, implied: dict[str, Train]) -> str | None:
+    declared = [d for d in env.all(ast.Train) if laws(env, d) == wanted]
+    if len(declared) > 1:
+        names = [d.name.id for d in declared]
+        env.report.add("E0510", f"{listed(names)} are fits of the laws of this posterior: say which to use", declaration.method,
+                       also=[(d.name, "declared here") for d in declared],
+                       help=f"add its name, for example `{names[0]}`, to the arguments")  # fmt: skip
+        return None
+    if declared:
+        env.used.add(declared[0].name.id)
+        return declared[0].name.id if train(env, declared[0]) else None
+    taken = next(
+        (t.name for t in implied.values() if (t.prior, t.likelihood) == (wanted.prior, wanted.likelihood)), None
+    )
+    if taken:
+        return taken
+    name = f"fit_{wanted.likelihood}"
+    if name in env.declarations or name in implied:
+        name = f"fit_{wanted.prior}_{wanted.likelihood}"
+    while name in env.declarations or name in implied:
+        name += "_"
+    block = BLOCKS["train", "score"]
+    options = tuple(sorted((o.name, o.default) for o in block.options if o.name != "network"))
+    implied[name] = Train(name, "score", wanted.prior, wanted.likelihood, configure.default_net(), options, True)
+    return name
+
+
+def _lint_sum(env: Environment, declaration: ast.Sample, posterior: Posterior, compose: str) -> None:
+    if compose == "sum" and needs_composition(env, posterior):
+        option = next(o for o in declaration.options.items if o.name.id == "compose")
+        env.report.add("W0406", "a plain sum of scores is biased for several rows, and for powers other than 1", option,
+                       help="use `compose = gauss`")  # fmt: skip
+
+
+def needs_composition(env: Environment, posterior: Posterior) -> bool:
+    """Whether scores of several factors, or of powers, must be combined."""
+    rows = 0
+    for factor in posterior.factors:
+        if factor.power.op != "const" or factor.power.value != 1:
+            return True
+        declaration = env.declarations.get(factor.observation or "")
+        if isinstance(declaration, ast.Observe):
+            found = observations.observation(env, declaration)
+            rows += found.rows if found else 0
+    return rows > 1

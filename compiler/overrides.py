@@ -1,0 +1,71 @@
+"""`--set NAME=VALUE`: replaces the value of a let, dim or sweep, or the path of a data file, before anything is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from bsi.compiler.environment import NOUNS
+from bsi.compiler.report import Report, suggest
+from bsi.dsl import ast
+from bsi.dsl.parser import parse
+from bsi.dsl.span import Source, Span
+
+
+def apply(
+    declarations: tuple[ast.Declaration, ...], given: Mapping[str, str], report: Report
+) -> tuple[ast.Declaration, ...]:
+    """Declarations with the given values; a bad override is reported without a place."""
+    rest = dict(given)
+    result = [_replaced(d, rest.pop(d.name.id), report) if not isinstance(d, ast.Check) and d.name.id in rest else d
+              for d in declarations]  # fmt: skip
+    known = [d.name.id for d in declarations if isinstance(d, ast.Let | ast.Dim | ast.Sweep | ast.Data | ast.Observe)]
+    for name in rest:
+        near = suggest(name, known)
+        report.add("E0210", f"cannot set `{name}`: nothing is declared under this name", None,
+                   help=f"did you mean `{near}`?" if near else None)  # fmt: skip
+    return tuple(result)
+
+
+def _replaced(declaration: ast.Declaration, text: str, report: Report) -> ast.Declaration:
+    match declaration:
+        case ast.Let(parameters=None) | ast.Dim():
+            value = _expression(declaration.name.id, text, declaration.name.span, report)
+            return replace(declaration, value=value) if value else declaration
+        case ast.Sweep():
+            value = _expression(declaration.name.id, text, declaration.name.span, report)
+            return replace(declaration, values=value) if value else declaration
+        case ast.Data() | ast.Observe():
+            source = declaration.source
+            if isinstance(source, ast.Call) and source.function.id == "file" and source.arguments:
+                first = source.arguments[0]
+                path = replace(first, value=ast.String(first.value.span, text))
+                return replace(declaration, source=replace(source, arguments=(path, *source.arguments[1:])))
+            value = _expression(declaration.name.id, text, declaration.name.span, report)
+            return replace(declaration, source=value) if value else declaration
+    assert not isinstance(declaration, ast.Check)
+    report.add("E0210", f"cannot set `{declaration.name.id}`: it is a {NOUNS[type(declaration)]}", None,
+               help="lets, dims, sweeps and data can be set")  # fmt: skip
+    return declaration
+
+
+def _expression(name: str, text: str, place: Span, report: Report) -> Any:
+    """`text` as an expression that stands, for messages, at `place`."""
+    prefix = "let value = "
+    module, mistakes = parse(Source("<set>", f"bsi 1\n{prefix}{text}\n"))
+    found = [d for d in module.declarations if isinstance(d, ast.Let)]
+    if mistakes or len(found) != 1:
+        report.add("E0210", f"cannot set `{name}`: `{text}` is not an expression", None)
+        return None
+    return _moved(found[0].value, place)
+
+
+def _moved(node: Any, place: Span) -> Any:
+    """The tree `node` with every span at `place`."""
+    if isinstance(node, tuple):
+        return tuple(_moved(item, place) for item in node)
+    if not is_dataclass(node) or isinstance(node, type):
+        return node
+    changes = {f.name: _moved(getattr(node, f.name), place) for f in fields(node) if f.name != "span"}
+    return replace(node, span=place, **changes)

@@ -1,0 +1,81 @@
+"""First phase: every declaration under its name; duplicates, reserved names, and nouns of a later version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bsi.compiler import functions, laws
+from bsi.compiler.environment import NOUNS, article
+from bsi.compiler.report import Report
+from bsi.dsl import ast
+
+RESERVED = {
+    **{name: "law" for name in laws.LAWS},
+    **{name: "function" for name in functions.CALLABLE},
+    **{name: "number" for name in functions.CONSTANTS},
+    **{name: "word of data sources" for name in ("file", "simulate")},
+    "true": "word",
+    "false": "word",
+}
+
+
+def resolve(declarations: Iterable[ast.Declaration], report: Report) -> dict[str, ast.Declaration]:
+    """Names -> declarations, in the order of the file; of two with one name the first."""
+    table: dict[str, ast.Declaration] = {}
+    for declaration in declarations:
+        if isinstance(declaration, ast.Check):
+            continue
+        name = declaration.name
+        noun = NOUNS[type(declaration)]
+        if name.id in table:
+            report.add(
+                "E0202",
+                f"`{name.id}` is declared twice",
+                name,
+                also=[(name_of(table[name.id]), "first declared here")],
+                help=f"rename this {noun}; every name is declared once",
+            )
+            continue
+        if name.id in RESERVED:
+            built_in = RESERVED[name.id]
+            report.add(
+                "E0205",
+                f"`{name.id}` is the name of a built-in {built_in}",
+                name,
+                help=f"choose another name for {noun}",
+            )
+        table[name.id] = declaration
+        if isinstance(declaration, ast.Import | ast.Simulator):
+            report.add(
+                "E0211",
+                f"`{noun}` is part of the language, but not supported in this version yet",
+                declaration,
+                help="a likelihood body is a simulator: draw with `~` and end with `x = EXPR`"
+                if isinstance(declaration, ast.Simulator)
+                else "copy the declarations into this file",
+            )
+    return table
+
+
+def name_of(declaration: ast.Declaration) -> ast.Name:
+    assert not isinstance(declaration, ast.Check)
+    return declaration.name
+
+
+def own_names(declaration: ast.Declaration) -> tuple[ast.Name, ...]:
+    """Names that a declaration introduces inside itself: a function's parameters, a likelihood's observed row, locals."""
+    match declaration:
+        case ast.Let(parameters=tuple() as parameters):
+            return parameters
+        case ast.Likelihood(observed=observed, law=ast.Body(statements=statements)):
+            return (observed, *(s.name for s in statements if s.name.id != observed.id))
+        case ast.Likelihood(observed=observed):
+            return (observed,)
+        case ast.Prior(law=ast.Body(statements=statements)):
+            return tuple(s.name for s in statements if isinstance(s, ast.Bind))
+    return ()
+
+
+def shadowed(declaration: ast.Declaration, table: dict[str, ast.Declaration]) -> list[tuple[ast.Name, str]]:
+    """Inner names that hide a declaration, with what they hide."""
+    return [(name, article(NOUNS[type(table[name.id])])) for name in own_names(declaration) if name.id in table]

@@ -1,0 +1,192 @@
+"""Where values come from: `file(...)`, an inline list, a number. Reads, then checks them against the declared type."""
+
+from __future__ import annotations
+
+import array
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bsi.compiler import expressions, fold, sizes
+from bsi.compiler.environment import Environment
+from bsi.compiler.ir import Data, Table
+from bsi.compiler.report import counted, suggest
+from bsi.compiler.shapes import show
+from bsi.compiler.tables import TableError
+from bsi.dsl import ast
+
+FILE_ARGUMENTS = ("path", "key", "columns", "index")
+
+
+def call_of(source: ast.Expr, name: str) -> ast.Call | None:
+    return source if isinstance(source, ast.Call) and source.function.id == name else None
+
+
+def raw(env: Environment, declaration: ast.Data | ast.Observe) -> Table | None:
+    """The values of a declaration as they stand, before its type is known; None when it simulates or failed."""
+    return env.once("raw", declaration.name.id, lambda: _raw(env, declaration))
+
+
+def _raw(env: Environment, declaration: ast.Data | ast.Observe) -> Table | None:
+    source = declaration.source
+    if call_of(source, "simulate") and isinstance(declaration, ast.Observe):
+        return None
+    if isinstance(source, ast.Call):
+        if source.function.id != "file":
+            known = ["file", "simulate"] if isinstance(declaration, ast.Observe) else ["file"]
+            near = suggest(source.function.id, known)
+            help = f"did you mean `{near}`?" if near else 'write `file("name.csv", key = "y")` or a list'
+            env.report.add("E0608", f"`{source.function.id}` is not a source of data", source.function, help=help)
+            return None
+        return _file(env, source)
+    value = expressions.constant_value(env, source, f"`{declaration.name.id}`")
+    known = expressions.known_value(env, source, value, "inline data") if value else None
+    if value is None or known is None:
+        return None
+    return Table(value.shape, array.array("q" if value.integer else "d", fold.flat(known)), value.integer)
+
+
+def _file(env: Environment, call: ast.Call) -> Table | None:
+    places: dict[str, ast.Node] = {}
+    given: dict[str, Any] = {}
+    for position, argument in enumerate(call.arguments):
+        name = argument.name.id if argument.name else "path" if position == 0 else ""
+        if name not in FILE_ARGUMENTS or name in given:
+            near = suggest(name, FILE_ARGUMENTS) if name else None
+            problem = f"`file` has no argument `{name}`" if name else "only the path of `file` has no name"
+            help = (
+                f"did you mean `{near}`?" if near else 'it is `file("path", key = "...", columns = [...], index = 0)`'
+            )
+            env.report.add("E0608", problem if name not in given else f"`{name}` is given twice", argument, help=help)
+            return None
+        value = _file_argument(argument.value, name)
+        if value is None:
+            wanted = {"index": "a whole number", "columns": "a list of texts in quotes"}.get(name, "text in quotes")
+            env.report.add("E0608", f"`{name}` of `file` is {wanted}", argument.value)
+            return None
+        places[name], given[name] = argument.value, value
+    if "path" not in given:
+        env.report.add("E0608", "`file` needs a path", call, help='write `file("name.csv", key = "y")`')
+        return None
+    path = Path(env.source.file).parent / given.pop("path")
+    try:
+        return env.read_table(path, **given)
+    except TableError as error:
+        at = places.get(error.argument, places["path"])
+        env.report.add(error.code, error.message, at, help=error.help)
+        return None
+
+
+def _file_argument(node: ast.Expr, name: str) -> Any:
+    match name, node:
+        case "index", ast.Number(value=int() as value):
+            return value
+        case "columns", ast.ListExpr(items=items) if items and all(isinstance(item, ast.String) for item in items):
+            return tuple(item.value for item in items if isinstance(item, ast.String))
+        case "path" | "key", ast.String(value=value) if value:
+            return value
+    return None
+
+
+def report_rank(env: Environment, declaration: ast.Data | ast.Observe, rank: int, shape: tuple[int, ...]) -> None:
+    """The values have another number of axes than the type."""
+    type = declaration.type if isinstance(declaration, ast.Data) else declaration.likelihood
+    env.report.add(
+        "E0606",
+        f"`{declaration.name.id}` is declared with {_axes(rank)}, but these values have {_axes(len(shape))}",
+        declaration.source,
+        f"shape {show(shape)}",
+        also=[(type, "declared here")],
+    )
+
+
+def _axes(n: int) -> str:
+    return "no axes" if n == 0 else "1 axis" if n == 1 else f"{n} axes"
+
+
+def data(env: Environment, declaration: ast.Data) -> Data | None:
+    """Declared data, its values kept in `env.tables`."""
+    return env.once("data", declaration.name.id, lambda: _data(env, declaration))
+
+
+def _data(env: Environment, declaration: ast.Data) -> Data | None:
+    table = raw(env, declaration)
+    type = sizes.value_type(env, declaration.type)
+    if table is None or type is None:
+        return None
+    if table.shape != type.shape:
+        report_shape(env, declaration, table.shape, type.shape, f"`{declaration.name.id}` needs {type.text}",
+                      declaration.type)  # fmt: skip
+        return None
+    table = typed(env, declaration, table, type, declaration.type)
+    if table is None:
+        return None
+    env.tables[table.digest] = table
+    env.data_values[declaration.name.id] = fold.table_value(table)
+    return Data(declaration.name.id, table.shape, table.integer, table.digest, type.dims)
+
+
+def report_shape(
+    env: Environment,
+    declaration: ast.Data | ast.Observe,
+    got: tuple[int, ...],
+    wanted: tuple[int, ...],
+    needs: str,
+    declared: ast.Node,
+) -> None:
+    if len(got) != len(wanted):
+        report_rank(env, declaration, len(wanted), got)
+        return
+    label = counted(got[0], "value") if len(got) == 1 else f"shape {show(got)}"
+    env.report.add(
+        "E0606",
+        f"{needs}, but this has shape {show(got)}",
+        declaration.source,
+        label,
+        also=[(declared, "declared here")],
+    )
+
+
+def typed(
+    env: Environment, declaration: ast.Data | ast.Observe, table: Table, type: sizes.ValueType, declared: ast.Node
+) -> Table | None:
+    """`table` as whole or real numbers, within the type's bounds."""
+    if type.integer and not table.integer:
+        bad = next((x for x in table.values if x != math.floor(x)), None)
+        if bad is not None:
+            env.report.add(
+                "E0610", f"`{declaration.name.id}` is declared `int`, but holds {bad:g}", declaration.source,
+                also=[(declared, "declared here")], help="declare it `real`, or round the values",
+            )  # fmt: skip
+            return None
+    code = "q" if type.integer else "d"
+    table = replace(table, values=array.array(code, (int(x) if type.integer else float(x) for x in table.values)),
+                    integer=type.integer)  # fmt: skip
+    low, high = (bound.value if bound else None for bound in (type.lower, type.upper))
+    return table if within(env, declaration, table, low, high, declared, "its type") else None
+
+
+def within(
+    env: Environment,
+    declaration: ast.Data | ast.Observe,
+    table: Table,
+    low: float | None,
+    high: float | None,
+    declared: ast.Node,
+    whose: str,
+) -> bool:
+    """Whether all values lie in [low, high]; reports the first that does not."""
+    for place, x in enumerate(table.values):
+        if (low is not None and x < low) or (high is not None and x > high):
+            side = (
+                f"below the lower bound {low:g}" if low is not None and x < low else f"above the upper bound {high:g}"
+            )
+            env.report.add(
+                "E0607",
+                f"entry {place} of `{declaration.name.id}` is {x:g}, {side} of {whose}",
+                declaration.source,
+                also=[(declared, "declared here")],
+            )
+            return False
+    return True
