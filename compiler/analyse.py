@@ -9,7 +9,19 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from bsi.compiler import checks, configure, inference, lints, models, observations, posteriors, sizes, sources
+from bsi.compiler import (
+    checks,
+    configure,
+    inference,
+    likelihood_laws,
+    lints,
+    observations,
+    posteriors,
+    prior_laws,
+    sizes,
+    sources,
+    unknowns,
+)
 from bsi.compiler import overrides as overriding
 from bsi.compiler.environment import TABLE_READER, Environment
 from bsi.compiler.expressions import let
@@ -67,10 +79,10 @@ def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> P
         if declaration.parameters is None:
             let(env, declaration)
     for declaration in env.all(ast.Param):
-        models.param_type(env, declaration)
+        unknowns.param_type(env, declaration)
     data = {d.name.id: sources.data(env, d) for d in env.all(ast.Data)}
-    priors = {d.name.id: models.prior(env, d) for d in env.all(ast.Prior)}
-    likelihoods = {d.name.id: models.likelihood(env, d) for d in env.all(ast.Likelihood)}
+    priors = {d.name.id: prior_laws.prior(env, d) for d in env.all(ast.Prior)}
+    likelihoods = {d.name.id: likelihood_laws.likelihood(env, d) for d in env.all(ast.Likelihood)}
     observed = {d.name.id: observations.observation(env, d) for d in env.all(ast.Observe)}
     sweeps = {d.name.id: posteriors.sweep(env, d) for d in env.all(ast.Sweep)}
     products = {d.name.id: posteriors.posterior(env, d) for d in env.all(ast.Posterior)}
@@ -79,8 +91,8 @@ def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> P
     trains = {d.name.id: inference.train(env, d) for d in env.all(ast.Train)}
     samples = {d.name.id: inference.sample(env, d, implied) for d in env.all(ast.Sample)}
     checked = [(d, checks.check(env, d, samples)) for d in declarations if isinstance(d, ast.Check)]
-    params = models.params(env, [prior for prior in priors.values() if prior])
-    models.doubts(env, params)
+    params = unknowns.params(env, [prior for prior in priors.values() if prior])
+    unknowns.doubts(env, params)
     if has_errors(env.report.diagnostics):
         return None
     named = {name: env.declarations[name].span for name in env.declarations}

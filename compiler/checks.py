@@ -86,17 +86,25 @@ def _fitting(env: Environment, call: ast.Call, found: list[Sample]) -> bool:
     if metric not in PAIRS:
         if found[0].reference:
             return True
-        env.report.add("E0507", f"`{metric}` needs chains, but `{found[0].name}` is `{found[0].method}`, whose draws are "
-                       "independent", call.arguments[0], help="use it on a sample by `nuts`")  # fmt: skip
+        env.report.add(
+            "E0507",
+            f"`{metric}` needs chains, but `{found[0].name}` is `{found[0].method}`, whose draws are independent",
+            call.arguments[0],
+            help="use it on a sample by `nuts`",
+        )
         return False
     first, second = found
     if first.name == second.name:
         env.report.add("E0507", f"`{first.name}` is compared with itself", call, help="name two different samples")
         return False
     if first.posterior != second.posterior:
-        env.report.add("E0508", f"`{first.name}` and `{second.name}` are samples of different posteriors", call,
-                       also=[(env.name_of(s.posterior), f"of `{s.name}`") for s in found],
-                       help="compare two samples of one posterior")  # fmt: skip
+        env.report.add(
+            "E0508",
+            f"`{first.name}` and `{second.name}` are samples of different posteriors",
+            call,
+            also=[(env.name_of(s.posterior), f"of `{s.name}`") for s in found],
+            help="compare two samples of one posterior",
+        )
         return False
     return True
 
@@ -108,11 +116,19 @@ def _lint_draws(env: Environment, call: ast.Call, found: list[Sample], options: 
         have = dict(sample.options)
         draws = have["draws"] * have.get("chains", 1)
         if draws < FEW:
-            env.report.add("W0407", f"{draws} draws of `{sample.name}` are too few for `c2st`, which reads low on small samples",
-                           call, also=[(env.name_of(sample.name), f"{draws} draws")],
-                           help=f"use at least {FEW:_}; published values use 10_000")  # fmt: skip
+            env.report.add(
+                "W0407",
+                f"{draws} draws of `{sample.name}` are too few for `c2st`, which reads low on small samples",
+                call,
+                also=[(env.name_of(sample.name), f"{draws} draws")],
+                help=f"use at least {FEW:_}; published values use 10_000",
+            )
             return
     limit = dict(options)["draws"]
     if limit is not None and limit < FEW:
-        env.report.add("W0407", f"{limit} draws are too few for `c2st`, which reads low on small samples", call,
-                       help=f"use at least {FEW:_}; published values use 10_000")  # fmt: skip
+        env.report.add(
+            "W0407",
+            f"{limit} draws are too few for `c2st`, which reads low on small samples",
+            call,
+            help=f"use at least {FEW:_}; published values use 10_000",
+        )

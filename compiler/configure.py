@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bsi.compiler import expressions, fold, posteriors
+from bsi.compiler import expressions, posteriors
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Net, Options, SweepRef
 from bsi.compiler.options import BLOCKS, LATER, Block, Option, kinds
@@ -19,8 +19,12 @@ def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
     """The schema of `kind`; reports one that is unknown or not of this version."""
     found = BLOCKS.get((noun, kind.id))
     if found is None and kind.id in LATER[noun]:
-        env.report.add("E0211", f"the {WORDS[noun]} `{kind.id}` is part of the language, but not supported in this version "
-                       "yet", kind, help=f"use {listed(kinds(noun), 'or')}")  # fmt: skip
+        env.report.add(
+            "E0211",
+            f"the {WORDS[noun]} `{kind.id}` is part of the language, but not supported in this version yet",
+            kind,
+            help=f"use {listed(kinds(noun), 'or')}",
+        )
     elif found is None:
         near = suggest(kind.id, kinds(noun))
         help = f"did you mean `{near}`?" if near else f"there are {listed(kinds(noun))}"
@@ -66,8 +70,13 @@ def _unknown(env: Environment, name: ast.Name, kind: str, schema: Block) -> None
     near = suggest(name.id, schema.names, {"lr": "learning_rate", "batch_size": "batch", "samples": "draws"})
     near = near if near in schema.names else None
     known = f"its options are {listed(schema.names)}" if schema.names else "it takes none"
-    env.report.add("E0501", f"`{kind}` has no option `{name.id}`", name,
-                   help=f"did you mean `{near}`?" if near else known, fix=near)  # fmt: skip
+    env.report.add(
+        "E0501",
+        f"`{kind}` has no option `{name.id}`",
+        name,
+        help=f"did you mean `{near}`?" if near else known,
+        fix=near,
+    )
 
 
 def _read(env: Environment, option: Option, node: ast.Expr) -> tuple[bool, Any]:
@@ -116,8 +125,12 @@ def _word(env: Environment, option: Option, node: ast.Name) -> tuple[bool, Any]:
 
 
 def _later(env: Environment, option: Option, name: ast.Name) -> None:
-    env.report.add("E0211", f"`{option.name} = {name.id}` is part of the language, but not supported in this version yet",
-                   name, help=f"use {listed(option.words, 'or')}")  # fmt: skip
+    env.report.add(
+        "E0211",
+        f"`{option.name} = {name.id}` is part of the language, but not supported in this version yet",
+        name,
+        help=f"use {listed(option.words, 'or')}",
+    )
 
 
 def _swept(env: Environment, option: Option, node: ast.Name) -> tuple[bool, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from bsi.compiler import expressions, fold, shapes
 from bsi.compiler.environment import Environment
-from bsi.compiler.expressions import Scope
 from bsi.compiler.ir import Expr, Law, Support
 from bsi.compiler.laws import ALIASES, LATER, LAWS, Argument, Bound, Domain, Last, LawRow
 from bsi.compiler.report import counted, listed
+from bsi.compiler.scope import Scope
 from bsi.compiler.sizes import ValueType
 from bsi.dsl import ast
 
@@ -50,13 +50,10 @@ def law(env: Environment, call: ast.Call, target: ValueType, owner: str, scope: 
     row = row_of(env, call)
     if row is None:
         return None
-    components: tuple[Law, ...] = ()
-    arguments = list(call.arguments)
-    if row.components != (0, 0):
-        taken = _components(env, call, row, target, owner, scope)
-        if taken is None:
-            return None
-        components, arguments = taken
+    taken = _components(env, call, row, target, owner, scope)
+    if taken is None:
+        return None
+    components, arguments = taken
     values = _arguments(env, call, row, arguments, scope)
     if values is None:
         return None
@@ -85,6 +82,8 @@ def _components(
     env: Environment, call: ast.Call, row: LawRow, target: ValueType, owner: str, scope: Scope
 ) -> tuple[tuple[Law, ...], list[ast.Argument]] | None:
     """Arguments that are laws, and the others."""
+    if row.components == (0, 0):
+        return (), list(call.arguments)
     inner = [a for a in call.arguments if not a.name and isinstance(a.value, ast.Call) and is_law(a.value)]
     others = [a for a in call.arguments if a not in inner]
     fewest, most = row.components
@@ -135,8 +134,13 @@ def _arguments(
     for position, argument in enumerate(given):
         name = argument.name.id if argument.name else names[position] if position < len(names) else None
         if name is None:
-            env.report.add("E0209", f"`{row.name}` takes {counted(len(names), 'argument')}, not {len(given)}", argument,
-                           "one too many", help=f"it is {signature}")  # fmt: skip
+            env.report.add(
+                "E0209",
+                f"`{row.name}` takes {counted(len(names), 'argument')}, not {len(given)}",
+                argument,
+                "one too many",
+                help=f"it is {signature}",
+            )
             return None
         if name not in names or name in bound:
             problem = f"`{name}` is given twice" if name in bound else f"`{row.name}` has no argument `{name}`"
@@ -228,8 +232,14 @@ def _wrong_shape(
         message = f"`{owner}` is {target.text}, but `{argument.name}` of its law has {got}"
         if target.shape:
             message = f"`{owner}` has {target.text}, but `{argument.name}` of its law has {got}"
-    env.report.add("E0302", message, at, help="laws of single numbers broadcast: give one value, or one for every entry"
-                   if not argument.axes and target.shape else None)  # fmt: skip
+    env.report.add(
+        "E0302",
+        message,
+        at,
+        help="laws of single numbers broadcast: give one value, or one for every entry"
+        if not argument.axes and target.shape
+        else None,
+    )
 
 
 # ---------------------------------------------------------------- domains
@@ -239,8 +249,12 @@ def _in_domain(env: Environment, at: ast.Node, row: LawRow, argument: Argument, 
     """Checks what is known while compiling: constants and data."""
     phrase = PHRASES[argument.domain]
     if argument.domain == "natural" and not value.integer:
-        env.report.add("E0401", f"`{argument.name}` of `{row.name}` must be {phrase}", at,
-                       help="declare it `int`, or write it without a decimal point")  # fmt: skip
+        env.report.add(
+            "E0401",
+            f"`{argument.name}` of `{row.name}` must be {phrase}",
+            at,
+            help="declare it `int`, or write it without a decimal point",
+        )
         return False
     try:
         known = fold.evaluate(value, env.data_values)

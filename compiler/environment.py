@@ -56,7 +56,7 @@ class Environment:
     tables: dict[str, Table] = field(default_factory=dict)  # by digest
     data_values: dict[str, Any] = field(default_factory=dict)  # nested tuples, by name of data
     used: set[str] = field(default_factory=set)
-    doubts: list[tuple[ast.Node, str, laws.Argument, str]] = field(default_factory=list)  # settled by `models.doubts`
+    doubts: list[tuple[ast.Node, str, laws.Argument, str]] = field(default_factory=list)  # settled by `unknowns.doubts`
     calls: list[str] = field(default_factory=list)  # functions being inlined, outermost first
     _done: dict[tuple[str, str], Any] = field(default_factory=dict)
     _busy: list[tuple[str, str]] = field(default_factory=list)

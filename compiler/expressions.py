@@ -5,8 +5,7 @@ A result of None means that something inside was already reported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from bsi.compiler import fold, indexing, shapes, sizes, sources
 from bsi.compiler.environment import NOUNS, Environment, article
@@ -14,30 +13,11 @@ from bsi.compiler.functions import ALIASES, CALLABLE, CONSTANTS, FUNCTIONS, OPER
 from bsi.compiler.ir import Expr
 from bsi.compiler.laws import LAWS
 from bsi.compiler.report import counted, listed
+from bsi.compiler.scope import Scope
 from bsi.dsl import ast
-from bsi.dsl.span import Span
 
 BOOLEANS = {"true": True, "false": False}
 LOGICAL = frozenset({"and", "or", "not"})
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Names in reach besides the file's constants.
-
-    `params` are the unknowns that may be used, and `owner` what they are arguments of, for messages; `later` are names
-    that the body draws further down; `ranges` holds the length of every comprehension's range.
-    """
-
-    owner: str = ""
-    locals: Mapping[str, Expr | None] = field(default_factory=dict)
-    params: frozenset[str] = frozenset()
-    later: Mapping[str, Span] = field(default_factory=dict)
-    sweeps: bool = False
-    ranges: Mapping[str, int] = field(default_factory=dict)
-
-    def bind(self, name: str, value: Expr | None) -> Scope:
-        return replace(self, locals={**self.locals, name: value})
 
 
 CONSTANT = Scope()
@@ -253,8 +233,12 @@ def _call(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
     if declaration is not None and name.id not in CALLABLE:
         env.used.add(name.id)
         if not isinstance(declaration, ast.Import | ast.Simulator):
-            env.report.add("E0204", f"`{name.id}` is {article(NOUNS[type(declaration)])}, not a function", name,
-                           also=[(env.name_of(name.id), "declared here")])  # fmt: skip
+            env.report.add(
+                "E0204",
+                f"`{name.id}` is {article(NOUNS[type(declaration)])}, not a function",
+                name,
+                also=[(env.name_of(name.id), "declared here")],
+            )
         return None
     if name.id in LAWS:
         env.report.add(
@@ -379,14 +363,19 @@ def _conditional(env: Environment, node: ast.Conditional, scope: Scope) -> Expr 
     if not (condition and yes and no):
         return None
     if not fold.is_boolean(condition):
-        env.report.add("E0304", "a condition is needed here, but this is a number", node.condition,
-                       help="compare it: `x > 0`")  # fmt: skip
+        env.report.add(
+            "E0304", "a condition is needed here, but this is a number", node.condition, help="compare it: `x > 0`"
+        )
         return None
     try:
         shape = shapes.broadcast(condition.shape, yes.shape, no.shape)
     except shapes.ShapeError as error:
-        env.report.add("E0301", str(error), node,
-                       also=[(node.yes, shapes.described(yes.shape)), (node.no, shapes.described(no.shape))])  # fmt: skip
+        env.report.add(
+            "E0301",
+            str(error),
+            node,
+            also=[(node.yes, shapes.described(yes.shape)), (node.no, shapes.described(no.shape))],
+        )
         return None
     if condition.op == "const" and isinstance(condition.value, bool) and yes.shape == no.shape:
         return yes if condition.value else no
@@ -407,3 +396,8 @@ def _comprehension(env: Environment, node: ast.Comprehension, scope: Scope) -> E
     if node.reducer is None:
         return mapped
     return Expr(node.reducer, (mapped,), 0, element.shape, element.integer)
+
+
+def not_yet(env: Environment, what: str, at: ast.Node) -> None:
+    """`what` is of the language, but of a later version."""
+    env.report.add("E0211", f"{what} part of the language, but not supported in this version yet", at)

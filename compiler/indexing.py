@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bsi.compiler import expressions, fold, shapes
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Expr
 from bsi.compiler.report import counted
+from bsi.compiler.scope import Scope
 from bsi.dsl import ast
-
-if TYPE_CHECKING:
-    from bsi.compiler.expressions import Scope
 
 
 def index(
@@ -21,10 +19,12 @@ def index(
     if len(items) > len(base.shape):
         what = counted(len(base.shape), "axis").replace("axiss", "axes") if base.shape else "no axes"
         env.report.add(
-            "E0311", f"{counted(len(items), 'index').replace('indexs', 'indices')} for a value with {what}", node,
+            "E0311",
+            f"{counted(len(items), 'index').replace('indexs', 'indices')} for a value with {what}",
+            node,
             f"this has {shapes.described(base.shape)}" if not base.shape else "",
             also=[(node.base, shapes.described(base.shape))] if base.shape else [],
-        )  # fmt: skip
+        )
         return None
     dynamic: list[Expr] = []
     spec: list[tuple[Any, ...]] = []
@@ -66,7 +66,7 @@ def elaborate_index(env: Environment, item: ast.Expr, size: int, scope: Scope) -
         env.report.add("E0304", f"an index is a whole number, and this is {got}", item)
         return None
     low, high = _range(env, value, scope)
-    if low is not None and high is not None and not (0 <= low and high < size):
+    if low is not None and high is not None and not (low >= 0 and high < size):
         _out_of_range(env, item, value, low, high, size)
         return None
     return value

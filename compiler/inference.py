@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bsi.compiler import configure, models, observations, posteriors
+from bsi.compiler import configure, likelihood_laws, observations, posteriors, prior_laws
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Posterior, Sample, Train
 from bsi.compiler.options import BLOCKS, Block
@@ -80,16 +80,24 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
         return None
     if len(priors) != 1 or len(likelihoods) != 1:
         got = f"{counted(len(priors), 'prior')} and {counted(len(likelihoods), 'likelihood')}"
-        env.report.add("E0511", f"`{call.function.id}` learns one prior with one likelihood, not {got}", call,
-                       help="write `score(p, f)`")  # fmt: skip
+        env.report.add(
+            "E0511",
+            f"`{call.function.id}` learns one prior with one likelihood, not {got}",
+            call,
+            help="write `score(p, f)`",
+        )
         return None
     own = {name.id for name in priors[0].params}
     missing = [name.id for name in likelihoods[0].given if name.id not in own]
     if missing:
-        env.report.add("E0511", f"`{likelihoods[0].name.id}` needs {listed(missing)}, which `{priors[0].name.id}` does not draw",
-                       call, also=[(priors[0].name, "declared here")])  # fmt: skip
+        env.report.add(
+            "E0511",
+            f"`{likelihoods[0].name.id}` needs {listed(missing)}, which `{priors[0].name.id}` does not draw",
+            call,
+            also=[(priors[0].name, "declared here")],
+        )
         return None
-    sound = models.prior(env, priors[0]) is not None and models.likelihood(env, likelihoods[0]) is not None
+    sound = prior_laws.prior(env, priors[0]) is not None and likelihood_laws.likelihood(env, likelihoods[0]) is not None
     return Laws(priors[0].name.id, likelihoods[0].name.id) if sound else None
 
 
@@ -133,8 +141,12 @@ def _use(env: Environment, method: ast.Call) -> None:
 def _posterior_argument(env: Environment, method: ast.Call, schema: Block) -> ast.Posterior | None:
     name = method.arguments[0].value if method.arguments else None
     if not isinstance(name, ast.Name) or method.arguments[0].name:
-        env.report.add("E0511", f"`{method.function.id}` takes {schema.arguments}", method,
-                       help=f"write `{method.function.id}(POSTERIOR)`")  # fmt: skip
+        env.report.add(
+            "E0511",
+            f"`{method.function.id}` takes {schema.arguments}",
+            method,
+            help=f"write `{method.function.id}(POSTERIOR)`",
+        )
         return None
     return env.find(name, ast.Posterior)
 
@@ -143,8 +155,12 @@ def _no_fits(env: Environment, method: ast.Call) -> bool:
     if len(method.arguments) <= 1:
         return True
     _use(env, method)
-    env.report.add("E0506", f"`{method.function.id}` is a reference: it uses the laws themselves and takes no fit",
-                   method.arguments[1], help="remove it")  # fmt: skip
+    env.report.add(
+        "E0506",
+        f"`{method.function.id}` is a reference: it uses the laws themselves and takes no fit",
+        method.arguments[1],
+        help="remove it",
+    )
     return False
 
 
@@ -152,7 +168,7 @@ def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | 
     """A reference needs every likelihood's density."""
     for factor in posterior.factors if posterior else ():
         declaration = env.declarations.get(factor.law.id)
-        found = models.likelihood(env, declaration) if isinstance(declaration, ast.Likelihood) else None
+        found = likelihood_laws.likelihood(env, declaration) if isinstance(declaration, ast.Likelihood) else None
         if found and not found.explicit:
             assert isinstance(declaration, ast.Likelihood)
             env.report.add(
@@ -172,8 +188,12 @@ def _given_fits(env: Environment, method: ast.Call) -> list[tuple[ast.Name, Laws
     good = True
     for argument in method.arguments[1:]:
         if argument.name or not isinstance(argument.value, ast.Name):
-            env.report.add("E0511", f"`{method.function.id}` takes a posterior and names of fits", argument,
-                           help="options stand in braces: `{ draws = 1_000 }`" if argument.name else None)  # fmt: skip
+            env.report.add(
+                "E0511",
+                f"`{method.function.id}` takes a posterior and names of fits",
+                argument,
+                help="options stand in braces: `{ draws = 1_000 }`" if argument.name else None,
+            )
             good = False
             continue
         declaration = env.find(argument.value, ast.Train)
@@ -197,9 +217,13 @@ def _fits(
     priors = [factor.law for factor in posterior.factors if factor.kind == "prior"]
     likelihoods = list(dict.fromkeys(factor.law for factor in posterior.factors if factor.kind == "likelihood"))
     if len(priors) > 1:
-        env.report.add("E0509", f"`{declaration.method.function.id}` needs one prior over all params, but `{posterior.name}` "
-                       f"has {listed(priors)}", declaration.method,
-                       help="draw all params in the body of one prior")  # fmt: skip
+        env.report.add(
+            "E0509",
+            f"`{declaration.method.function.id}` needs one prior over all params, but `{posterior.name}` "
+            f"has {listed(priors)}",
+            declaration.method,
+            help="draw all params in the body of one prior",
+        )
         return None
     wanted = [Laws(priors[0], likelihood) for likelihood in likelihoods]
     chosen: dict[Laws, ast.Name] = {}
@@ -220,9 +244,13 @@ def _default_fit(env: Environment, declaration: ast.Sample, wanted: Laws, implie
     declared = [d for d in env.all(ast.Train) if laws(env, d) == wanted]
     if len(declared) > 1:
         names = [d.name.id for d in declared]
-        env.report.add("E0510", f"{listed(names)} are fits of the laws of this posterior: say which to use", declaration.method,
-                       also=[(d.name, "declared here") for d in declared],
-                       help=f"add its name, for example `{names[0]}`, to the arguments")  # fmt: skip
+        env.report.add(
+            "E0510",
+            f"{listed(names)} are fits of the laws of this posterior: say which to use",
+            declaration.method,
+            also=[(d.name, "declared here") for d in declared],
+            help=f"add its name, for example `{names[0]}`, to the arguments",
+        )
         return None
     if declared:
         env.used.add(declared[0].name.id)
@@ -246,8 +274,12 @@ def _default_fit(env: Environment, declaration: ast.Sample, wanted: Laws, implie
 def _lint_sum(env: Environment, declaration: ast.Sample, posterior: Posterior, compose: str) -> None:
     if compose == "sum" and needs_composition(env, posterior):
         option = next(o for o in declaration.options.items if o.name.id == "compose")
-        env.report.add("W0406", "a plain sum of scores is biased for several rows, and for powers other than 1", option,
-                       help="use `compose = gauss`")  # fmt: skip
+        env.report.add(
+            "W0406",
+            "a plain sum of scores is biased for several rows, and for powers other than 1",
+            option,
+            help="use `compose = gauss`",
+        )
 
 
 def needs_composition(env: Environment, posterior: Posterior) -> bool:

@@ -20,11 +20,17 @@ def lint(env: Environment) -> None:
     for name, declaration in env.declarations.items():
         noun = NOUNS[type(declaration)]
         if name not in env.used and not isinstance(declaration, RESULTS):
-            env.report.add("W0401", f"the {noun} `{name}` is never used", env.name_of(name),
-                           help="remove it, or use it")  # fmt: skip
+            env.report.add(
+                "W0401", f"the {noun} `{name}` is never used", env.name_of(name), help="remove it, or use it"
+            )
         for inner, what in shadowed(declaration, env.declarations):
-            env.report.add("W0402", f"`{inner.id}` hides {what} of the same name", inner,
-                           also=[(env.name_of(inner.id), "declared here")], help="rename one of them")  # fmt: skip
+            env.report.add(
+                "W0402",
+                f"`{inner.id}` hides {what} of the same name",
+                inner,
+                also=[(env.name_of(inner.id), "declared here")],
+                help="rename one of them",
+            )
 
 
 def allowed(source: Source, diagnostic: Diagnostic) -> bool:

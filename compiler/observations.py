@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from bsi.compiler import configure, expressions, fold, models, shapes, sizes, sources
+from bsi.compiler import configure, expressions, fold, likelihood_laws, prior_laws, shapes, sizes, sources
 from bsi.compiler.distributions import interval
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Likelihood, Observation, Simulated, Support, Table
@@ -19,7 +19,7 @@ def observation(env: Environment, declaration: ast.Observe) -> Observation | Non
 
 def _observation(env: Environment, declaration: ast.Observe) -> Observation | None:
     law = env.find(declaration.likelihood, ast.Likelihood)
-    likelihood = models.likelihood(env, law) if law else None
+    likelihood = likelihood_laws.likelihood(env, law) if law else None
     call = sources.call_of(declaration.source, "simulate")
     if call:
         return _simulated(env, declaration, call, law, likelihood)
@@ -85,8 +85,12 @@ def _simulated(
 ) -> Observation | None:
     options = configure.options(env, "observe", "simulate", declaration.options)
     if declaration.rows == ():
-        env.report.add("E0605", f"how many rows `{declaration.name.id}` has cannot be read from a simulation", call,
-                       help=f"write the number: `{declaration.likelihood.id}[20]`")  # fmt: skip
+        env.report.add(
+            "E0605",
+            f"how many rows `{declaration.name.id}` has cannot be read from a simulation",
+            call,
+            help=f"write the number: `{declaration.likelihood.id}[20]`",
+        )
         return None
     rows = 1 if declaration.rows is None else sizes.size(env, declaration.rows[0])
     if law is None or likelihood is None or options is None or rows is None:
@@ -158,8 +162,12 @@ def _inside(env: Environment, argument: ast.Argument, name: str, entries: list[f
             continue
         bad = next((x for x in entries if outside(x, bound.value)), None)
         if bad is not None:
-            env.report.add("E0607", f"`{name}` is {bad:g}, outside its support, which ends at {bound.value:g}", argument.value,
-                           also=[(env.name_of(name), "declared here")])  # fmt: skip
+            env.report.add(
+                "E0607",
+                f"`{name}` is {bad:g}, outside its support, which ends at {bound.value:g}",
+                argument.value,
+                also=[(env.name_of(name), "declared here")],
+            )
             return False
     return True
 
@@ -167,7 +175,7 @@ def _inside(env: Environment, argument: ast.Argument, name: str, entries: list[f
 def _support_of(env: Environment, name: str) -> Support:
     for declaration in env.all(ast.Prior):
         if any(param.id == name for param in declaration.params):
-            prior = models.prior(env, declaration)
+            prior = prior_laws.prior(env, declaration)
             for draw in prior.draws if prior else ():
                 if draw.target == name:
                     return draw.law.support

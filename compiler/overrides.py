@@ -1,4 +1,4 @@
-"""`--set NAME=VALUE`: replaces the value of a let, dim or sweep, or the path of a data file, before anything is checked."""
+"""`--set NAME=VALUE`: replaces a let, dim, sweep or path of data before anything is checked."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ def apply(
 ) -> tuple[ast.Declaration, ...]:
     """Declarations with the given values; a bad override is reported without a place."""
     rest = dict(given)
-    result = [_replaced(d, rest.pop(d.name.id), report) if not isinstance(d, ast.Check) and d.name.id in rest else d
-              for d in declarations]  # fmt: skip
+    result = [
+        _replaced(d, rest.pop(d.name.id), report) if not isinstance(d, ast.Check) and d.name.id in rest else d
+        for d in declarations
+    ]
     known = [d.name.id for d in declarations if isinstance(d, ast.Let | ast.Dim | ast.Sweep | ast.Data | ast.Observe)]
     for name in rest:
         near = suggest(name, known)
-        report.add("E0210", f"cannot set `{name}`: nothing is declared under this name", None,
-                   help=f"did you mean `{near}`?" if near else None)  # fmt: skip
+        report.add(
+            "E0210",
+            f"cannot set `{name}`: nothing is declared under this name",
+            None,
+            help=f"did you mean `{near}`?" if near else None,
+        )
     return tuple(result)
 
 
@@ -45,8 +51,12 @@ def _replaced(declaration: ast.Declaration, text: str, report: Report) -> ast.De
             value = _expression(declaration.name.id, text, declaration.name.span, report)
             return replace(declaration, source=value) if value else declaration
     assert not isinstance(declaration, ast.Check)
-    report.add("E0210", f"cannot set `{declaration.name.id}`: it is a {NOUNS[type(declaration)]}", None,
-               help="lets, dims, sweeps and data can be set")  # fmt: skip
+    report.add(
+        "E0210",
+        f"cannot set `{declaration.name.id}`: it is a {NOUNS[type(declaration)]}",
+        None,
+        help="lets, dims, sweeps and data can be set",
+    )
     return declaration
 
 

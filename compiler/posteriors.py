@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bsi.compiler import expressions, fold, models, observations
+from bsi.compiler import expressions, fold, likelihood_laws, observations, prior_laws, unknowns
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Expr, Factor, Observation, Posterior, Sweep
 from bsi.compiler.report import listed
@@ -24,8 +24,12 @@ def _sweep(env: Environment, declaration: ast.Sweep) -> Sweep | None:
     if value is None or known is None:
         return None
     if len(value.shape) != 1 or fold.is_boolean(value):
-        env.report.add("E0302", f"{what} needs a list of numbers, but this has {described(value.shape)}",
-                       declaration.values, help="write `[0.5, 1, 2]` or `linspace(0, 4, 9)`")  # fmt: skip
+        env.report.add(
+            "E0302",
+            f"{what} needs a list of numbers, but this has {described(value.shape)}",
+            declaration.values,
+            help="write `[0.5, 1, 2]` or `linspace(0, 4, 9)`",
+        )
         return None
     return Sweep(declaration.name.id, tuple(float(x) for x in fold.flat(known)))
 
@@ -36,7 +40,7 @@ def posterior(env: Environment, declaration: ast.Posterior) -> Posterior | None:
 
 
 def _posterior(env: Environment, declaration: ast.Posterior) -> Posterior | None:
-    params = models.arguments(env, declaration.params, declaration.name)
+    params = unknowns.arguments(env, declaration.params, declaration.name)
     factors = [_factor(env, declaration, factor) for factor in declaration.factors]
     covered = params is not None and _covered(env, declaration)
     _count_twice(env, declaration)
@@ -55,12 +59,17 @@ def _covered(env: Environment, declaration: ast.Posterior) -> bool:
         for name in factor.params:
             if name.id not in own:
                 if isinstance(env.declarations.get(name.id), ast.Param):
-                    env.report.add("E0404", f"`{name.id}` is not an argument of `{declaration.name.id}`", name,
-                                   help=f"write `posterior {declaration.name.id}({', '.join([*own, name.id])})`")  # fmt: skip
+                    env.report.add(
+                        "E0404",
+                        f"`{name.id}` is not an argument of `{declaration.name.id}`",
+                        name,
+                        help=f"write `posterior {declaration.name.id}({', '.join([*own, name.id])})`",
+                    )
                 good = False
             elif factor.observation is None and name.id in first:
-                env.report.add("E0404", f"`{name.id}` is in two prior factors", name,
-                               also=[(first[name.id], "the first")])  # fmt: skip
+                env.report.add(
+                    "E0404", f"`{name.id}` is in two prior factors", name, also=[(first[name.id], "the first")]
+                )
                 good = False
             elif factor.observation is None:
                 first[name.id] = name
@@ -98,7 +107,7 @@ def _factor(env: Environment, declaration: ast.Posterior, factor: ast.Factor) ->
             )
         return None
     good = _same_params(env, factor, law.given, law.name)
-    likelihood = models.likelihood(env, law)
+    likelihood = likelihood_laws.likelihood(env, law)
     power = _power(env, factor, observed)
     if not good or likelihood is None or observed is None or power is None:
         return None
@@ -109,24 +118,33 @@ def _prior_factor(env: Environment, factor: ast.Factor) -> Factor | None:
     declaration = env.declarations.get(factor.law.id)
     if isinstance(declaration, ast.Likelihood):
         env.used.add(factor.law.id)
-        env.report.add("E0411", f"`{factor.law.id}` is a likelihood, and needs an observation set", factor,
-                       also=[(declaration.name, "declared here")],
-                       help=f"write `{factor.law.id}(SET | {', '.join(n.id for n in factor.params)})`")  # fmt: skip
+        env.report.add(
+            "E0411",
+            f"`{factor.law.id}` is a likelihood, and needs an observation set",
+            factor,
+            also=[(declaration.name, "declared here")],
+            help=f"write `{factor.law.id}(SET | {', '.join(n.id for n in factor.params)})`",
+        )
         return None
     law = env.find(factor.law, ast.Prior)
     power = _power(env, factor, None)
     if law is None or not _same_params(env, factor, law.params, law.name):
         return None
-    prior = models.prior(env, law)
+    prior = prior_laws.prior(env, law)
     if power is None or prior is None:
         return None
     if power.shape:
-        env.report.add("E0302", f"a power of a prior is one number, but this has {described(power.shape)}",
-                       factor.power or factor)  # fmt: skip
+        env.report.add(
+            "E0302", f"a power of a prior is one number, but this has {described(power.shape)}", factor.power or factor
+        )
         return None
     if any(x == 0 for x in _values(env, power) or ()):
-        env.report.add("W0403", f"`{factor.law.id}^0` leaves no prior: the posterior may be improper",
-                       factor.power or factor, help="a small positive power keeps it proper")  # fmt: skip
+        env.report.add(
+            "W0403",
+            f"`{factor.law.id}^0` leaves no prior: the posterior may be improper",
+            factor.power or factor,
+            help="a small positive power keeps it proper",
+        )
     return Factor("prior", law.name.id, None, power)
 
 
@@ -137,8 +155,13 @@ def _same_params(env: Environment, factor: ast.Factor, declared: tuple[ast.Name,
     unknown = [name for name in factor.params if env.find(name, ast.Param) is None]
     if not unknown:
         bar = f"{factor.observation.id} | " if factor.observation else ""
-        env.report.add("E0411", f"`{law.id}` is over {listed(wanted)}, not {listed(given)}", factor,
-                       also=[(law, "declared here")], help=f"write `{law.id}({bar}{', '.join(wanted)})`")  # fmt: skip
+        env.report.add(
+            "E0411",
+            f"`{law.id}` is over {listed(wanted)}, not {listed(given)}",
+            factor,
+            also=[(law, "declared here")],
+            help=f"write `{law.id}({bar}{', '.join(wanted)})`",
+        )
     return False
 
 
@@ -182,12 +205,21 @@ def _power(env: Environment, factor: ast.Factor, observed: Observation | None) -
     bad = next((x for x in _values(env, value) or () if not 0 <= x < math.inf), None)
     if bad is not None:
         places = [(s.values, "its values") for s in sweeps if isinstance(s, ast.Sweep)]
-        env.report.add("E0408", f"a power must be non-negative and finite, not {bad:g}", factor.power, also=places,
-                       help="a power of 0 drops the factor" if bad < 0 else None)  # fmt: skip
+        env.report.add(
+            "E0408",
+            f"a power must be non-negative and finite, not {bad:g}",
+            factor.power,
+            also=places,
+            help="a power of 0 drops the factor" if bad < 0 else None,
+        )
         return None
     if factor.observation and observed and value.shape and value.shape != (observed.rows,):
-        env.report.add("E0302", f"a power is one number or one for each of the {observed.rows} rows of `{observed.name}`, "
-                       f"but this has {described(value.shape)}", factor.power)  # fmt: skip
+        env.report.add(
+            "E0302",
+            f"a power is one number or one for each of the {observed.rows} rows of `{observed.name}`, "
+            f"but this has {described(value.shape)}",
+            factor.power,
+        )
         return None
     return value
 
@@ -199,6 +231,11 @@ def _count_twice(env: Environment, declaration: ast.Posterior) -> None:
             continue
         name = (factor.law.id, factor.observation.id)
         if name in first:
-            env.report.add("W0404", f"`{name[1]}` is counted twice in `{declaration.name.id}`", factor,
-                           also=[(first[name], "the first time")], help=f"use one factor with a power: `{name[0]}(...)^2`")  # fmt: skip
+            env.report.add(
+                "W0404",
+                f"`{name[1]}` is counted twice in `{declaration.name.id}`",
+                factor,
+                also=[(first[name], "the first time")],
+                help=f"use one factor with a power: `{name[0]}(...)^2`",
+            )
         first.setdefault(name, factor)

@@ -9,14 +9,9 @@ from bsi.compiler.environment import NOUNS, article
 from bsi.compiler.report import Report
 from bsi.dsl import ast
 
-RESERVED = {
-    **{name: "law" for name in laws.LAWS},
-    **{name: "function" for name in functions.CALLABLE},
-    **{name: "number" for name in functions.CONSTANTS},
-    **{name: "word of data sources" for name in ("file", "simulate")},
-    "true": "word",
-    "false": "word",
-}
+# A value may carry a built-in's name, since `beta` and `beta(1, 1)` are never confused; a function may not.
+CALLED = {**dict.fromkeys(functions.CALLABLE, "function"), **dict.fromkeys(laws.LAWS, "law")}
+RESERVED = {**dict.fromkeys(("pi", "inf"), "number"), **dict.fromkeys(("true", "false"), "word")}
 
 
 def resolve(declarations: Iterable[ast.Declaration], report: Report) -> dict[str, ast.Declaration]:
@@ -36,8 +31,9 @@ def resolve(declarations: Iterable[ast.Declaration], report: Report) -> dict[str
                 help=f"rename this {noun}; every name is declared once",
             )
             continue
-        if name.id in RESERVED:
-            built_in = RESERVED[name.id]
+        is_function = isinstance(declaration, ast.Let) and declaration.parameters is not None
+        built_in = RESERVED.get(name.id) or (CALLED.get(name.id) if is_function else None)
+        if built_in:
             report.add(
                 "E0205",
                 f"`{name.id}` is the name of a built-in {built_in}",
@@ -63,7 +59,7 @@ def name_of(declaration: ast.Declaration) -> ast.Name:
 
 
 def own_names(declaration: ast.Declaration) -> tuple[ast.Name, ...]:
-    """Names that a declaration introduces inside itself: a function's parameters, a likelihood's observed row, locals."""
+    """Names that a declaration introduces inside itself: parameters, an observed row, locals."""
     match declaration:
         case ast.Let(parameters=tuple() as parameters):
             return parameters

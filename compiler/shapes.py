@@ -43,7 +43,7 @@ def fits(shape: Shape, target: Shape) -> bool:
 
 
 def matmul(a: Shape, b: Shape) -> Shape:
-    if not a or not b:
+    if len(a) == 0 or len(b) == 0:
         raise ShapeError("`@` needs vectors or matrices; use `*` for a number")
     if len(a) > 2 or len(b) > 2:
         raise ShapeError(f"`@` needs vectors or matrices, not shapes {show(a)} and {show(b)}")

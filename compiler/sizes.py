@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bsi.compiler import expressions, fold, sources
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Expr
 from bsi.compiler.report import suggest
+from bsi.compiler.scope import Scope
 from bsi.dsl import ast
-
-if TYPE_CHECKING:
-    from bsi.compiler.expressions import Scope
 
 LATER_TYPES = frozenset(
     {"simplex", "ordered", "positive_ordered", "cholesky_corr", "covariance", "unit_vector", "corr_matrix"}
@@ -124,9 +121,11 @@ def _value_type(env: Environment, node: ast.Type) -> ValueType | None:
     if base not in ("real", "int"):
         nearest = suggest(base, ["real", "int", *LATER_TYPES], {"float": "real", "vector": "real", "integer": "int"})
         env.report.add(
-            "E0307", f"no type is called `{base}`", node.base,
+            "E0307",
+            f"no type is called `{base}`",
+            node.base,
             help=f"did you mean `{nearest}`?" if nearest else "types are `real` and `int`",
-        )  # fmt: skip
+        )
         return None
     bounds = _bounds(env, node)
     counts = [size(env, item) for item in node.dims]

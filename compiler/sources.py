@@ -116,8 +116,9 @@ def _data(env: Environment, declaration: ast.Data) -> Data | None:
     if table is None or type is None:
         return None
     if table.shape != type.shape:
-        report_shape(env, declaration, table.shape, type.shape, f"`{declaration.name.id}` needs {type.text}",
-                      declaration.type)  # fmt: skip
+        report_shape(
+            env, declaration, table.shape, type.shape, f"`{declaration.name.id}` needs {type.text}", declaration.type
+        )
         return None
     table = typed(env, declaration, table, type, declaration.type)
     if table is None:
@@ -156,13 +157,19 @@ def typed(
         bad = next((x for x in table.values if x != math.floor(x)), None)
         if bad is not None:
             env.report.add(
-                "E0610", f"`{declaration.name.id}` is declared `int`, but holds {bad:g}", declaration.source,
-                also=[(declared, "declared here")], help="declare it `real`, or round the values",
-            )  # fmt: skip
+                "E0610",
+                f"`{declaration.name.id}` is declared `int`, but holds {bad:g}",
+                declaration.source,
+                also=[(declared, "declared here")],
+                help="declare it `real`, or round the values",
+            )
             return None
     code = "q" if type.integer else "d"
-    table = replace(table, values=array.array(code, (int(x) if type.integer else float(x) for x in table.values)),
-                    integer=type.integer)  # fmt: skip
+    table = replace(
+        table,
+        values=array.array(code, (int(x) if type.integer else float(x) for x in table.values)),
+        integer=type.integer,
+    )
     low, high = (bound.value if bound else None for bound in (type.lower, type.upper))
     return table if within(env, declaration, table, low, high, declared, "its type") else None
 

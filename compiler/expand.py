@@ -1,0 +1,106 @@
+"""`bsi expand`: the user's text with every default written out, and every implied fit declared.
+
+Only option blocks, arguments of samplers and named arguments of checks are edited; comments and layout stay. The result
+is a model that means the same: its jobs have the same keys.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bsi.compiler.ir import Net, Program, Sample, Train
+from bsi.compiler.options import BLOCKS, Option
+from bsi.dsl import ast
+from bsi.dsl.parser import parse
+from bsi.dsl.span import Source
+
+Edit = tuple[int, int, str]  # replace [start, end) of the text
+
+
+def expand(program: Program) -> str:
+    """The text of `program` with all defaults filled in."""
+    (source,) = program.sources.values()
+    module, _ = parse(source)
+    edits: list[Edit] = []
+    declared: set[str] = set()
+    for declaration in module.declarations:
+        edits.extend(_edits(program, source, declaration))
+        if isinstance(declaration, ast.Sample):
+            for fit in program.samples[declaration.name.id].fits:
+                if program.trains[fit].implied and fit not in declared:
+                    declared.add(fit)
+                    edits.append((declaration.span.start, declaration.span.start, _implied(program.trains[fit])))
+    text = source.text
+    for start, end, replacement in sorted(edits, reverse=True):
+        text = text[:start] + replacement + text[end:]
+    return text
+
+
+def _edits(program: Program, source: Source, declaration: ast.Declaration) -> list[Edit]:
+    match declaration:
+        case ast.Net(kind=kind):
+            return [_block(source, declaration, "net", kind.id, declaration.options, {})]
+        case ast.Train(objective=call, name=name):
+            network = program.trains[name.id].network
+            written = {} if network.name else {"network": _net(network)}
+            return [_block(source, declaration, "train", call.function.id, declaration.options, written)]
+        case ast.Sample(method=call, name=name):
+            block = _block(source, declaration, "sample", call.function.id, declaration.options, {})
+            return [block, *_fits(program.samples[name.id], call)]
+        case ast.Observe(source=ast.Call(function=ast.Name(id="simulate"))):
+            return [_block(source, declaration, "observe", "simulate", declaration.options, {})]
+        case ast.Check(metric=call):
+            given = {argument.name.id for argument in call.arguments if argument.name}
+            missing = [o for o in BLOCKS["check", call.function.id].options if o.name not in given]
+            end = call.arguments[-1].span.end
+            return [(end, end, "".join(f", {o.name} = {_default(o)}" for o in missing))]
+    return []
+
+
+def _block(
+    source: Source, declaration: ast.Node, noun: str, kind: str, given: ast.Options, written: dict[str, str]
+) -> Edit:
+    """The whole `{ ... }` block: `written` first, then what the user wrote, then defaults."""
+    own = {item.name.id: source.text[item.value.span.start : item.value.span.end] for item in given.items}
+    lines = [
+        f"  {o.name} = {written.get(o.name) or own.get(o.name) or _default(o)}" for o in BLOCKS[noun, kind].options
+    ]
+    text = "{\n" + "\n".join(lines) + "\n}"
+    if given.items:
+        return given.span.start, given.span.end, text
+    end = len(source.text[: declaration.span.end].rstrip())
+    if given.span.end > given.span.start:  # an empty block
+        return given.span.start, given.span.end, text
+    return end, end, " " + text
+
+
+def _fits(sample: Sample, call: ast.Call) -> list[Edit]:
+    """All fits as arguments, in place of those the user named."""
+    if not sample.fits:
+        return []
+    first, last = call.arguments[0].span.end, call.arguments[-1].span.end
+    return [(first, last, "".join(f", {fit}" for fit in sample.fits))]
+
+
+def _implied(train: Train) -> str:
+    arguments = ", ".join(name for name in (train.prior, train.likelihood) if name)
+    options = BLOCKS["train", train.objective].options
+    lines = [f"  {o.name} = {_net(train.network) if o.name == 'network' else _default(o)}" for o in options]
+    body = "\n".join(lines)
+    return f"train {train.name} = {train.objective}({arguments}) {{\n{body}\n}}\n\n"
+
+
+def _net(net: Net) -> str:
+    return f"{net.kind} {{ {', '.join(f'{name} = {_value(value)}' for name, value in net.options)} }}"
+
+
+def _default(option: Option) -> str:
+    """A default as the user would write it: `none`, `fresh`, a word or a number."""
+    word = next((word for word, value in option.words.items() if value == option.default), None)
+    return word or _value(option.default)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:_}" if isinstance(value, int) else str(value)

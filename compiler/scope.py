@@ -1,0 +1,28 @@
+"""What an expression may refer to besides the constants of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from bsi.compiler.ir import Expr
+from bsi.dsl.span import Span
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Names in reach besides the file's constants.
+
+    `params` are the unknowns that may be used, and `owner` what they are arguments of, for messages; `later` are names
+    that the body draws further down; `ranges` holds the length of every comprehension's range.
+    """
+
+    owner: str = ""
+    locals: Mapping[str, Expr | None] = field(default_factory=dict)
+    params: frozenset[str] = frozenset()
+    later: Mapping[str, Span] = field(default_factory=dict)
+    sweeps: bool = False
+    ranges: Mapping[str, int] = field(default_factory=dict)
+
+    def bind(self, name: str, value: Expr | None) -> Scope:
+        return replace(self, locals={**self.locals, name: value})
