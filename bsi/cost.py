@@ -33,6 +33,8 @@ def _cost(program: Program, lowered: LoweredModel, job: Job) -> str:
         case "reference":
             options = dict(program.samples[job.node].options)
             points = _points(program, program.samples[job.node])
+            if "chains" not in options:
+                return f"{options['draws']:_} stored draws"
             draws = options["chains"] * options["draws"]
             return f"{draws:_} draws in {options['chains']} chains" + (f" × {points} points" if points > 1 else "")
     return ""

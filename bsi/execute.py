@@ -129,7 +129,9 @@ def _compute(context: Context, job: Job, folder: Path) -> dict[str, Any]:
         case "sample":
             return sample_job.compute(context, program.samples[job.node], folder)
         case "reference":
-            return reference_job.compute(context, program.samples[job.node], folder)
+            node = program.samples[job.node]
+            make = reference_job.stored if node.method == "stored" else reference_job.compute
+            return make(context, node, folder)
         case "check":
             return {"info": check_job.compute(context, job, folder)}
     raise AssertionError(job.kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bsi.compiler import configure, likelihood_laws, observations, posteriors, prior_laws
+from bsi.compiler import configure, likelihood_laws, observations, posteriors, prior_laws, stored
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Posterior, Sample, Train
 from bsi.compiler.options import BLOCKS, Block
@@ -117,6 +117,9 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
         return None
     options = configure.options(env, "sample", method.function.id, declaration.options)
     first = _posterior_argument(env, method, schema)
+    if method.function.id == "stored":
+        draws = stored.options(env, method, first) if first and options is not None else None
+        return Sample(declaration.name.id, "stored", first.name.id, (), None, draws, True) if first and draws else None
     found = posteriors.posterior(env, first) if first else None
     if schema.reference:
         good = _no_fits(env, method) and _has_density(env, method, first)

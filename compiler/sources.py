@@ -39,7 +39,7 @@ def _raw(env: Environment, declaration: ast.Data | ast.Observe) -> Table | None:
             help = f"did you mean `{near}`?" if near else 'write `file("name.csv", key = "y")` or a list'
             env.report.add("E0608", f"`{source.function.id}` is not a source of data", source.function, help=help)
             return None
-        return _file(env, source)
+        return file(env, source)
     value = expressions.constant_value(env, source, f"`{declaration.name.id}`")
     known = expressions.known_value(env, source, value, "inline data") if value else None
     if value is None or known is None:
@@ -47,7 +47,8 @@ def _raw(env: Environment, declaration: ast.Data | ast.Observe) -> Table | None:
     return Table(value.shape, array.array("q" if value.integer else "d", fold.flat(known)), value.integer)
 
 
-def _file(env: Environment, call: ast.Call) -> Table | None:
+def file(env: Environment, call: ast.Call) -> Table | None:
+    """The table that `file(...)` names."""
     places: dict[str, ast.Node] = {}
     given: dict[str, Any] = {}
     for position, argument in enumerate(call.arguments):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpyro.infer import init_to_median, init_to_sample, init_to_uniform
 
 from bsi.compiler.ir import Sample
+from bsi.compiler.lower.expr import table_array
 from bsi.compiler.lower.numpyro_model import numpyro_model
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, sweeps_of
@@ -22,6 +24,23 @@ INITS: dict[str, Callable[..., Any]] = {
     "median": init_to_median,
     "prior": init_to_sample,
 }
+
+
+def stored(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
+    """Draws that a file holds, as one chain."""
+    program, options = context.program, dict(node.options)
+    posterior = program.posteriors[node.posterior]
+    draws = table_array(program.tables[options["table"]])[: options["draws"]]
+    shapes = [program.params[name].shape for name in posterior.params]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    parts = np.split(draws.astype(np.float32), ends[:-1], axis=1)
+    arrays = {
+        name: part.reshape(1, len(draws), *shape)
+        for name, part, shape in zip(posterior.params, parts, shapes, strict=True)
+    }
+    save_arrays(folder / DRAWS, arrays)
+    save_arrays(folder / STATS, {})
+    return {"sweeps": [], "info": {"draws": len(draws)}}
 
 
 def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
