@@ -56,6 +56,9 @@ def _covered(env: Environment, declaration: ast.Posterior) -> bool:
     first: dict[str, ast.Name] = {}
     good = True
     for factor in declaration.factors:
+        if factor.observation is None and not isinstance(env.declarations.get(factor.law.id), ast.Prior):
+            good = False  # reported with the factor
+            continue
         for name in factor.params:
             if name.id not in own:
                 if isinstance(env.declarations.get(name.id), ast.Param):
@@ -74,8 +77,7 @@ def _covered(env: Environment, declaration: ast.Posterior) -> bool:
             elif factor.observation is None:
                 first[name.id] = name
     missing = [name for name in declaration.params if name.id not in first]
-    # A factor whose law is unknown may have been the prior: only its own mistake is reported.
-    if good and all(factor.law.id in env.declarations for factor in declaration.factors):
+    if good:  # a factor that is wrong itself may have been meant as the missing one
         for name in missing:
             priors = [p.name.id for p in env.all(ast.Prior) if any(param.id == name.id for param in p.params)]
             help = (

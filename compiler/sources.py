@@ -158,7 +158,7 @@ def typed(
         bad = next((x for x in table.values if x != math.floor(x)), None)
         if bad is not None:
             env.report.add(
-                "E0610",
+                "E0614",
                 f"`{declaration.name.id}` is declared `int`, but holds {bad:g}",
                 declaration.source,
                 also=[(declared, "declared here")],
