@@ -133,7 +133,7 @@ def _compute(context: Context, job: Job, folder: Path) -> dict[str, Any]:
             make = reference_job.stored if node.method == "stored" else reference_job.compute
             return make(context, node, folder)
         case "check":
-            return {"info": check_job.compute(context, job, folder)}
+            return {"info": check_job.compute(context, job)}
     raise AssertionError(job.kind)
 
 

@@ -1,4 +1,4 @@
-"""Score-based sampling of a posterior at every point of its sweeps, from weights that know nothing of powers or rows."""
+"""Score-based sampling of a posterior at every point of its sweeps."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.random as jr
 import numpy as np
+from jaxtyping import Array
 
 from bsi.compiler.ir import Sample
-from bsi.compiler.lower.composed import Composed, composed
+from bsi.compiler.lower.composed import Composed, ImproperPower
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, sweeps_of
 from bsi.runtime.files import save_arrays
@@ -28,13 +30,20 @@ SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
 
 def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     """Draws on the declared scale, and what the sampler says of them."""
-    program, lowered = context.program, context.lowered
+    program = context.program
     posterior = program.posteriors[node.posterior]
-    fits = {train.likelihood: context.fit(train) for train in (program.trains[name] for name in node.fits)}
-    options = dict(node.options)
-    target = composed(lowered, posterior, program.trains[node.fits[0]], fits, options["compose"])
-    to_params = jax.jit(jax.vmap(target.coordinates.to_params))
-    draw = _compiled(target)
+    trains = [program.trains[name] for name in node.fits]
+    fits = {train.likelihood: context.fit(train) for train in trains}
+    target = Composed(context.lowered, posterior, trains[0], fits, dict(node.options)["compose"])
+
+    @eqx.filter_jit
+    def draw(
+        sampler: AbstractSampler, target: Any, key: Array, draws: int
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        z, stats = sampler.sample(target, key, (draws, m))
+        return jax.vmap(to_params)(z), stats
+
+    to_params, m = target.coordinates.to_params, target.coordinates.m
     sweeps = sweeps_of(program, node)
     points = grid(program, sweeps)
     params: list[dict[str, np.ndarray]] = []
@@ -44,21 +53,40 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
         for number, point in enumerate(points):
             options = at_point(node.options, point)
             key = jr.fold_in(jr.key(options["seed"]), number)
-            target.check(point)
-            z, info = draw(SAMPLERS[node.method](options), key, target.at(point), options["draws"])
-            stats.append({name: np.asarray(value) for name, value in info.items()})
+            try:
+                denoiser, notes = target.at(point)
+            except ImproperPower as error:
+                raise _failure(context, node, "R106", str(error), point, "use a larger power") from error
+            found, info = draw(SAMPLERS[node.method](options), denoiser, key, options["draws"])
+            stats.append({name: np.asarray(value) for name, value in {**info, **notes}.items()})
             _raise_for(context, node, stats[-1], options, point)
-            params.append({name: np.asarray(value) for name, value in to_params(z).items()})
+            params.append({name: np.asarray(value) for name, value in found.items()})
             context.progress.advance(1)
     finally:
         context.progress.done()
     shape = tuple(len(program.sweeps[name].values) for name in sweeps)
     # ArviZ's layout: one chain of independent draws
-    arrays = {
-        name: np.stack([p[name] for p in params]).reshape(*shape, 1, *params[0][name].shape)
-        for name in posterior.params
-    }
+    arrays = {n: np.stack([p[n] for p in params]).reshape(*shape, 1, *params[0][n].shape) for n in posterior.params}
     save_arrays(folder / DRAWS, arrays)
     save_arrays(folder / STATS, {n: np.stack([s[n] for s in stats]).reshape(shape) for n in stats[0]})
-    worst = {name: max(float(s[name]) for s in stats) for name in stats[0]}
-    return {"sweeps": list(sweeps), "info": worst}
+    return {"sweeps": list(sweeps), "info": {name: max(float(s[name]) for s in stats) for name in stats[0]}}
+
+
+def _raise_for(
+    context: Context, node: Sample, stats: dict[str, np.ndarray], options: dict[str, Any], point: dict[str, float]
+) -> None:
+    """A solver that gave up, or draws that are not numbers, end the job: they are draws of nothing."""
+    if stats["failed"]:
+        help = f"raise `max_steps` above {options.get('max_steps')}, or `rtol` and `atol`"
+        raise _failure(context, node, "R103", "the solver reached `max_steps`", point, help)
+    if stats["non_finite"] > 0:
+        count = f"{int(stats['non_finite'])} of {options['draws']} draws are not finite"
+        help = "check that the data lie where the prior predictive does, or train longer"
+        raise _failure(context, node, "R104", count, point, help)
+
+
+def _failure(context: Context, node: Sample, code: str, what: str, point: dict[str, float], help: str) -> JobFailure:
+    place = "".join(f" at {name} = {value:g}" for name, value in point.items())
+    return JobFailure(
+        about(context.program, node.name, code, f"sampling `{node.name}` failed{place}: {what}", help=help)
+    )

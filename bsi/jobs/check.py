@@ -1,0 +1,122 @@
+"""Checks: a metric at every point of the sweeps; the worst is what is held against the bound."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from bsi.compiler.ir import Check
+from bsi.compiler.plan import Job
+from bsi.jobs.context import Context, Draws
+from bsi.runtime.metrics import METRICS, Estimate
+from bsi.runtime.reference import ess_mean
+from bsi.runtime.reference.result import assess
+
+OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """`value` is None when there was nothing sound to compare with; `note` then says why. `at` is the worst place."""
+
+    text: str
+    value: float | None
+    standard_error: float | None
+    operator: str
+    bound: float
+    passed: bool
+    at: str
+    note: str
+
+    def line(self) -> str:
+        """For people: `pass  c2st(ode, ref) < 0.58   0.513 ± 0.004`."""
+        verdict = "pass" if self.passed else "FAIL"
+        if self.value is None:
+            return f"{verdict}  {self.text}   {self.note}"
+        error = "" if self.standard_error is None else f" ± {self.standard_error:.2g}"
+        return f"{verdict}  {self.text}   {self.value:.4g}{error}{f'  ({self.at})' if self.at else ''}"
+
+
+def compute(context: Context, job: Job) -> dict[str, Any]:
+    """Value, standard error and place of the worst point; the bound is no part of it."""
+    check = next(c for c in context.program.checks if c.text == job.node)
+    samples = [context.draws(name) for name in check.samples]
+    return _outcome(context, check, samples)
+
+
+def result(context: Context, job: Job) -> CheckResult:
+    """The stored value held against the bound."""
+    check = next(c for c in context.program.checks if c.text == job.node)
+    found = context.store.read(job.key).meta["info"]
+    value = found["value"]
+    passed = value is not None and bool(OPERATORS[check.operator](value, check.bound))
+    return CheckResult(
+        check.text, value, found["standard_error"], check.operator, check.bound, passed, found["at"], found["note"]
+    )
+
+
+def _outcome(context: Context, check: Check, samples: list[Draws]) -> dict[str, Any]:
+    metric = METRICS[check.metric]
+    nothing = {"value": None, "standard_error": None, "at": ""}
+    if metric.needs == "samples" and samples[1].failures:
+        more = len(samples[1].failures) - 1
+        also = f" and {more} more" if more else ""
+        return {**nothing, "note": f"`{check.samples[1]}` fails its own checks: {samples[1].failures[0]}{also}"}
+    options = dict(check.options)
+    found: list[tuple[Estimate, dict[str, float]]] = []
+    for indices, point in _points(context, samples):
+        try:
+            found.append((_estimate(check, samples, indices, options), point))
+        except ValueError as error:
+            return {**nothing, "note": str(error)}
+    worst = max if check.operator in ("<", "<=") else min
+    estimate, point = worst(found, key=lambda pair: pair[0].value)
+    if not np.isfinite(estimate.value):
+        return {**nothing, "note": f"{check.metric} is not finite"}
+    at = ", ".join(f"{name} = {value:g}" for name, value in point.items())
+    return {"value": estimate.value, "standard_error": estimate.standard_error, "at": at, "note": ""}
+
+
+def _points(context: Context, samples: list[Draws]) -> Iterator[tuple[list[tuple[int, ...]], dict[str, float]]]:
+    """Index of every sample at every point of all sweeps that any of them has."""
+    names = [name for name in context.program.sweeps if any(name in sample.sweeps for sample in samples)]
+    values = [context.program.sweeps[name].values for name in names]
+    for place in product(*(range(len(v)) for v in values)):
+        at = dict(zip(names, place, strict=True))
+        yield (
+            [tuple(at[name] for name in sample.sweeps) for sample in samples],
+            {name: v[i] for name, v, i in zip(names, values, place, strict=True)},
+        )
+
+
+def _estimate(check: Check, samples: list[Draws], indices: list[tuple[int, ...]], options: dict[str, Any]) -> Estimate:
+    metric = METRICS[check.metric]
+    if metric.needs == "reference":
+        (sample,), (index,) = samples, indices
+        draws = {name: array[index] for name, array in sample.params.items()}
+        stats = {name: array[index] for name, array in sample.stats.items()}
+        return metric.function(assess(draws, stats))
+    chains = [sample.matrix(index) for sample, index in zip(samples, indices, strict=True)]
+    a, b = (chain.reshape(-1, chain.shape[-1]) for chain in chains)
+    known = {name: value for name, value in options.items() if name in ("seed", "folds", "projections")}
+    limit = options.get("draws")
+    if limit is not None:
+        a, b = _thinned(a, limit), _thinned(b, limit)
+    if check.metric in ("mean_error", "sd_error"):
+        known["reference_ess"] = _ess(chains[1])
+    return metric.function(a, b, **known)
+
+
+def _thinned(draws: np.ndarray, limit: int) -> np.ndarray:
+    """At most `limit` draws, evenly over all chains."""
+    return draws[np.linspace(0, len(draws) - 1, min(limit, len(draws))).astype(int)]
+
+
+def _ess(chains: np.ndarray) -> np.ndarray:
+    """Effective sample size of every coordinate of a reference, so that its own noise is in the standard error."""
+    return np.array([ess_mean(column.astype(float)) for column in np.moveaxis(chains, -1, 0)])
