@@ -19,7 +19,7 @@ _FLOOR = (
 
 
 class Gaussian(eqx.Module):
-    """`N(mean, basis diag(variance) basisᵀ)`; the mean is an affine function of features, or constant when `slope` is None."""
+    """`N(mean, basis diag(variance) basisᵀ)`; the mean is affine in features, or constant when `slope` is None."""
 
     mean: Float[Array, " m"]
     slope: Float[Array, "m p"] | None
@@ -69,11 +69,11 @@ def gaussian_of_moments(mean: np.ndarray, covariance: np.ndarray, slope: np.ndar
     return Gaussian(mean_, None if slope is None else jnp.asarray(slope, jnp.float32), basis_, variance_)
 
 
-def regress(gram: np.ndarray, count: float, m: int, shrink: bool = True) -> Gaussian:
+def regress(gram: np.ndarray, count: float, m: int) -> Gaussian:
     """Least squares of z on features from sufficient statistics.
 
-    **Arguments:** `gram` (1 + p + m, 1 + p + m), the sum of outer products of `(1, e, z)` over `count` rows. The slope is
-    shrunk by p pseudo-rows, nothing for a million simulations and half for as many rows as columns.
+    **Arguments:** `gram` (1 + p + m, 1 + p + m), the sum of outer products of `(1, e, z)` over `count` rows. The
+    slope is shrunk by p pseudo-rows: nothing for a million simulations, half for as many rows as columns.
     """
     gram = np.asarray(gram, np.float64)
     p = len(gram) - 1 - m
@@ -81,7 +81,7 @@ def regress(gram: np.ndarray, count: float, m: int, shrink: bool = True) -> Gaus
     covariance = gram[1:, 1:] / count - np.outer(mean, mean)
     ee, ez, zz = covariance[:p, :p], covariance[:p, p:], covariance[p:, p:]
     scale = np.maximum(np.diag(ee), 1e-12)
-    penalty = np.diag(scale * ((p / count if shrink else 0.0) + 1e-9))
+    penalty = np.diag(scale * (p / count + 1e-9))
     slope = np.linalg.solve(ee + penalty, ez).T
     residual = zz - slope @ ez - ez.T @ slope.T + slope @ ee @ slope.T
     residual *= count / max(count - p - 1, 0.5 * count)

@@ -69,7 +69,7 @@ class MomentHead(eqx.Module):
         return centre + gaussian.unwhiten(root * shift), half @ jnp.swapaxes(half, -1, -2)
 
     def loss(self, z: Float[Array, "n m"], x: Float[Array, "n p"]) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-        """Negative log-likelihood a row, up to a constant, averaged over coordinates; and that of the regression alone."""
+        """Negative log-likelihood a row, up to a constant, averaged over coordinates; and the regression's."""
         y = self.gaussian.whiten(z - self.gaussian.centre(self.standardise(x))) / jnp.sqrt(self.gaussian.variance)
         shift, factor = self.whitened(x, gate=1.0)
         residual = jnp.einsum("nij,ni->nj", factor, y - shift)

@@ -1,4 +1,4 @@
-"""Noising processes: one description, `z = c θ + W_τ` (Brownian motion with clock τ), of which every process is an instance.
+"""Noising processes: all are instances of one description, `z = c θ + W_τ` (Brownian motion with clock τ).
 
 Everything is indexed by the logarithm of the effective signal-to-noise `η = c²/τ`, so a network, a sampler or a
 composition never asks which process it serves. Networks live in VP coordinates, `u = z / √(τ(1 + η)) = a θ + s ε`.
@@ -21,7 +21,7 @@ def signal_noise(log_snr: Float[Array, "*t"]) -> tuple[Float[Array, "*t"], Float
 
 
 class AbstractProcess(eqx.Module):
-    """A signal `c` and a clock `τ`, both functions of `ln η`; the recursion `z' = z + Δc θ̂ + √Δτ ξ` samples them all."""
+    """A signal `c` and a clock `τ`, functions of `ln η`; the recursion `z' = z + Δc θ̂ + √Δτ ξ` samples them all."""
 
     @abc.abstractmethod
     def signal(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:

@@ -29,8 +29,8 @@ class ScoreNetwork(eqx.Module):
     """`θ̂ = m + Q(g w + gate · sd · F(w, t, e(x)))`, see `gaussian.Gaussian.coefficients`.
 
     With `m = 0, Q diag(c) Qᵀ = I` this is v-prediction. `gate` is 0 when the residual failed to beat the Gaussian on
-    held-out simulations, 1 otherwise. With `gaussian_prior` the working coordinates are N(0, I) and the prior's denoiser is
-    `a u`; otherwise it is the network under the null condition.
+    held-out simulations, 1 otherwise. With `gaussian_prior` the working coordinates are N(0, I) and the prior's
+    denoiser is `a u`; otherwise it is the network under the null condition.
     """
 
     standardise: Standardiser

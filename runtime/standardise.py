@@ -14,7 +14,7 @@ _NORMAL_IQR = 1.349  # of a unit normal
 
 
 class Standardiser(eqx.Module):
-    """`v = (x - centre) / scale`, continued by `sign(v) k (1 + ln(|v|/k))` beyond `k = KNEE` (continuously differentiable)."""
+    """`v = (x - centre) / scale`, continued smoothly by `sign(v) k (1 + ln(|v|/k))` beyond `k = KNEE`."""
 
     centre: Float[Array, " p"]
     scale: Float[Array, " p"]

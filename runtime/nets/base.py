@@ -24,7 +24,7 @@ FREQUENCIES = 8
 
 @dataclass(frozen=True)
 class Architecture:
-    """`kind` is a row of `nets.NETWORKS`; `depth` counts hidden layers (`mlp`) or residual blocks of two layers (`resmlp`)."""
+    """`kind` is a row of `nets.NETWORKS`; `depth` counts hidden layers (`mlp`) or blocks of two layers (`resmlp`)."""
 
     kind: str = "resmlp"
     width: int = 256
@@ -45,7 +45,7 @@ class AbstractNetwork(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "*o k"]:
-        """**Arguments:** `time` in [0, 1]; `key` switches dropout on. **Returns:** one value an output, batch axes broadcast."""
+        """`time` lies in [0, 1]; `key` switches dropout on. Returns k outputs, batch axes broadcast."""
 
 
 class Linear(eqx.Module):

@@ -3,3 +3,4 @@
 from bsi.runtime.samplers.base import AbstractSampler as AbstractSampler
 from bsi.runtime.samplers.ddim import Ddim as Ddim
 from bsi.runtime.samplers.dpmpp import DpmSolverPP as DpmSolverPP
+from bsi.runtime.samplers.flow_ode import FlowOde as FlowOde

@@ -7,6 +7,7 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.process import signal_noise
@@ -21,18 +22,18 @@ class AbstractSampler(eqx.Module):
 
     @abc.abstractmethod
     def sample(
-        self, denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32
+        self, denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], dtype: DTypeLike = jnp.float32
     ) -> tuple[Float[Array, "draws m"], Stats]:
         """**Arguments:** `shape` is (draws, m). **Returns:** draws in working coordinates, and stats."""
 
 
 def start(
-    denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], log_snr: Float[Array, ""], dtype: jnp.dtype
+    denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], log_snr: Float[Array, ""], dtype: DTypeLike
 ) -> Float[Array, "draws m"]:
     """`u = a E[θ] + s ε` at the first noise level.
 
-    The mean matters under powers: that of a lognormal prior to the ¼ lies 3 sds out, and N(0, I) alone would shift every
-    draw by `3 a`. There `θ̂` hardly depends on u, so one evaluation gives it.
+    The mean matters under powers: that of a lognormal prior to the ¼ lies 3 sds out, and N(0, I) alone would shift
+    every draw by `3 a`. There `θ̂` hardly depends on u, so one evaluation gives it.
     """
     a, s = signal_noise(log_snr)
     noise = jr.normal(key, shape, dtype)

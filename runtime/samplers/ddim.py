@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.process import signal_noise
@@ -21,7 +22,7 @@ class Ddim(AbstractSampler):
     schedule: AbstractSchedule = LogLinear()
 
     def sample(
-        self, denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32
+        self, denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], dtype: DTypeLike = jnp.float32
     ) -> tuple[Float[Array, "draws m"], Stats]:
         grid = self.schedule.grid(self.steps).astype(dtype)
         begin, walk = jr.split(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.process import signal_noise
@@ -19,7 +20,7 @@ class DpmSolverPP(AbstractSampler):
     schedule: AbstractSchedule = LogLinear()
 
     def sample(
-        self, denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32
+        self, denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], dtype: DTypeLike = jnp.float32
     ) -> tuple[Float[Array, "draws m"], Stats]:
         grid = self.schedule.grid(self.steps).astype(dtype)
         h = 0.5 * jnp.diff(grid)

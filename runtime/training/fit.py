@@ -87,7 +87,8 @@ def train(
 ) -> tuple[Fit | None, TrainingInfo]:
     """Trains the score and the moments of `z | x`.
 
-    **Arguments:** `gaussian_prior`: z ~ N(0, I) exactly, so no prior is learned. `progress(step, total, losses)` once a chunk.
+    **Arguments:** `gaussian_prior`: z ~ N(0, I) exactly, so no prior is learned. `progress(step, total, losses)` once
+    a chunk.
 
     **Returns:** the fit (None when it failed) and what happened, never an exception for what the simulations do.
     """

@@ -1,4 +1,4 @@
-"""The loop: many steps a jitted call, every random number derived from the step's index, so that a resumed run is the same run."""
+"""The loop: many steps a jitted call; all randomness comes from a step's index, so a resumed run is the same run."""
 
 from __future__ import annotations
 

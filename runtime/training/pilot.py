@@ -59,7 +59,7 @@ def pilot(
     else:
         mean = total[0, 1 + source.p :] / count
         prior = gaussian_of_moments(mean, total[1 + source.p :, 1 + source.p :] / count - np.outer(mean, mean))
-    return standardise, posterior, prior, made, int(round(made - count))
+    return standardise, posterior, prior, made, round(made - count)
 
 
 class SimulationError(ValueError):

@@ -1,0 +1,12 @@
+"""Composition: denoisers of single factors to the denoiser of their product, powers included."""
+
+from bsi.runtime.composition.gauss import Composed as Composed
+from bsi.runtime.composition.gauss import gauss as gauss
+from bsi.runtime.composition.gauss import plain_sum as plain_sum
+from bsi.runtime.composition.rows import Rows as Rows
+from bsi.runtime.composition.rows import make_rows as make_rows
+from bsi.runtime.composition.tempered import AbstractPrior as AbstractPrior
+from bsi.runtime.composition.tempered import NormalPrior as NormalPrior
+from bsi.runtime.composition.tempered import SeparablePrior as SeparablePrior
+from bsi.runtime.composition.tempered import is_separable as is_separable
+from bsi.runtime.composition.tempered import temper as temper

@@ -1,0 +1,183 @@
+"""Composition against closed forms: Gaussian factors at any powers, tempered priors by quadrature."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from jax.scipy.special import log_ndtr, ndtri
+
+from bsi.runtime.composition import NormalPrior, gauss, is_separable, make_rows, plain_sum, temper
+from bsi.runtime.composition.tempered import AbstractPrior
+from bsi.runtime.process import signal_noise
+from bsi.runtime.samplers import DpmSolverPP
+from tests.runtime.models import gaussian_denoiser
+
+M = 3
+LEVELS = (-10.0, -4.0, 0.0, 3.0, 9.0)
+
+
+def affine_rows(seed, n):
+    """x_i = θ + noise of covariance R: posterior precisions I + R⁻¹, means linear in x."""
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((M, M))
+    information = root @ root.T + 0.3 * np.eye(M)
+    precision = np.eye(M) + information
+    x = rng.standard_normal((n, M)) + 0.5
+
+    def denoise(u, log_snr, x):
+        a, s = signal_noise(log_snr)
+        r = a**2 / s**2
+        target = x @ jnp.asarray(information) + (r / a) * u
+        return target @ jnp.linalg.inv(jnp.asarray(precision) + r * jnp.eye(M))
+
+    return denoise, jnp.asarray(x), jnp.asarray(precision), information
+
+
+class NormalPower(AbstractPrior):
+    """p = N(0, I) to the α: N(0, I/α), in closed form."""
+
+    size: int
+    power: float
+
+    def precision(self):
+        return self.power * jnp.eye(self.size)
+
+    def plain(self, u, log_snr):
+        a, _ = signal_noise(log_snr)
+        return gaussian_denoiser(jnp.zeros(self.size), jnp.eye(self.size) / self.power)(u, log_snr) - a * u
+
+    def weighted(self, u, log_snr, r):
+        return (self.power + r) * self.plain(u, log_snr)
+
+
+@pytest.mark.parametrize("alpha", [0.25, 1.0, 4.0])
+@pytest.mark.parametrize("beta", [0.25, 1.0, 4.0, "vector"])
+@pytest.mark.parametrize("n", [1, 7, 300])
+def test_gaussian_factors_are_exact(alpha, beta, n):
+    """Two likelihoods, one of them always at power ½ with three rows."""
+    with jax.enable_x64(True):
+        powers = jnp.linspace(0.0, 2.0, n) if beta == "vector" else jnp.full(n, beta)
+        denoise, x, precision, information = affine_rows(1, n)
+        other, y, other_precision, other_information = affine_rows(2, 3)
+        rows = [
+            make_rows(denoise, x, powers, jnp.broadcast_to(precision, (n, M, M))),
+            make_rows(other, y, jnp.asarray(0.5), jnp.broadcast_to(other_precision, (3, M, M))),
+        ]
+        composed = gauss(NormalPower(M, alpha), rows)
+        b = alpha * np.eye(M) + float(jnp.sum(powers)) * information + 1.5 * other_information
+        linear = information @ np.asarray(powers @ x) + 0.5 * other_information @ np.asarray(y.sum(0))
+        exact = gaussian_denoiser(np.linalg.solve(b, linear), np.linalg.inv(b))
+        u = jr.normal(jr.PRNGKey(0), (300, M), jnp.float64)
+        for level in LEVELS:
+            t = jnp.asarray(level)
+            np.testing.assert_allclose(composed(u, t), exact(u, t), atol=1e-5, rtol=1e-5)
+        assert int(composed.repaired) == 0 and int(composed.projected) == 0
+
+
+def test_one_row_at_powers_one_is_the_bare_denoiser():
+    denoise, x, precision, _ = affine_rows(3, 1)
+    denoise32 = lambda u, t, x: jnp.tanh(denoise(u, t, x)).astype(jnp.float32)  # noqa: E731
+    rows = [make_rows(denoise32, x.astype(jnp.float32), jnp.ones(()), precision[None].astype(jnp.float32))]
+    u = jr.normal(jr.PRNGKey(0), (50, M))
+    for compose in (gauss, plain_sum):
+        for level in LEVELS:
+            t = jnp.asarray(level)
+            np.testing.assert_allclose(compose(NormalPrior(M), rows)(u, t), denoise32(u, t, rows[0].x[0]), atol=2e-5)
+
+
+def test_float32_keeps_the_posterior_of_a_thousand_rows():
+    n = 1000
+    denoise, x, precision, information = affine_rows(4, n)
+    denoise32 = lambda u, t, x: denoise(u, t, x).astype(jnp.float32)  # noqa: E731
+    precisions = jnp.broadcast_to(precision, (n, M, M)).astype(jnp.float32)
+    composed = gauss(NormalPrior(M), [make_rows(denoise32, x.astype(jnp.float32), jnp.ones(()), precisions)])
+    z, _ = jax.jit(lambda k: DpmSolverPP(30).sample(composed, k, (2000, M)))(jr.PRNGKey(0))
+    b = np.eye(M) + n * information
+    mean, sd = np.linalg.solve(b, information @ np.asarray(x.sum(0))), np.sqrt(np.diag(np.linalg.inv(b)))
+    z = np.asarray(z, np.float64)
+    assert np.all(np.abs(z.mean(0) - mean) / sd < 4.5 / np.sqrt(2000) + 0.02)
+    assert np.all(np.abs(z.std(0) / sd - 1) < 4.5 / np.sqrt(4000) + 0.02)
+
+
+def test_information_below_zero_is_projected_and_counted():
+    denoise, x, _, _ = affine_rows(5, 2)
+    precisions = jnp.stack([jnp.diag(jnp.array([0.5, 2.0, 3.0])), 4.0 * jnp.eye(M)]).astype(jnp.float32)
+    rows = make_rows(denoise, x, jnp.ones(()), precisions)
+    assert int(rows.projected) == 1
+    np.testing.assert_allclose(rows.information[0], np.diag([0.0, 1.0, 2.0]), atol=1e-6)
+
+
+def test_powers_are_traced():
+    denoise, x, precision, _ = affine_rows(6, 5)
+    traces = []
+
+    @jax.jit
+    def run(alpha, beta, u):
+        traces.append(1)
+        rows = [make_rows(denoise, x, beta, jnp.broadcast_to(precision, (5, M, M)))]
+        prior = temper(lambda z: -0.5 * jnp.sum(z**2, -1), M, alpha)
+        return gauss(prior, rows)(u, jnp.asarray(0.0))
+
+    for alpha, beta in [(1.0, 1.0), (0.5, 2.0), (4.0, 0.0)]:
+        run(jnp.asarray(alpha), jnp.asarray(beta), jnp.ones((4, M)))
+    assert len(traces) == 1
+
+
+# name: (ln p(θ(z)) in one coordinate, stable in both tails)
+def _half_normal(z):
+    theta = -ndtri(0.5 * jnp.exp(log_ndtr(-jnp.clip(z, -12, 12))))
+    return -0.5 * theta**2
+
+
+LOG_PRIORS = {
+    "normal": lambda z: -0.5 * z**2,
+    "lognormal": lambda z: -0.5 * z**2 - z,
+    "half_normal": _half_normal,
+    "exponential": lambda z: log_ndtr(-z),
+    "beta": lambda z: log_ndtr(z) * (2 / 3) + log_ndtr(-z) * 0.0,  # beta(3, 1): θ = Φ(z)^(1/3), p ∝ θ²
+    "uniform": lambda z: jnp.zeros_like(z),
+}
+
+
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 2.0, 4.0])
+@pytest.mark.parametrize("name", LOG_PRIORS)
+def test_tempered_prior_against_quadrature(name, alpha):
+    """Moments and denoiser against a fine grid in double precision."""
+    log_prior = LOG_PRIORS[name]
+    prior = jax.jit(lambda power: temper(lambda z: jnp.sum(log_prior(z), -1), 2, power))(jnp.asarray(alpha))
+    assert bool(jnp.all(prior.proper))
+    with jax.enable_x64(True):
+        grid = jnp.linspace(-12.0, 12.0, 200_001)
+        log_q = np.asarray((alpha - 1) * log_prior(grid) - 0.5 * grid**2)
+    grid = np.asarray(grid)
+    weight = np.exp(log_q - log_q.max())
+    mean = np.average(grid, weights=weight)
+    sd = np.sqrt(np.average((grid - mean) ** 2, weights=weight))
+    np.testing.assert_allclose(prior.mean, mean, atol=2e-3 * sd)
+    np.testing.assert_allclose(np.sqrt(prior.variance), sd, rtol=2e-3)
+    for level in LEVELS:
+        a, s = (float(v) for v in signal_noise(jnp.asarray(level)))
+        rng = np.random.default_rng(0)
+        z = rng.choice(grid, size=40, p=weight / weight.sum())
+        u = a * z + s * rng.standard_normal(40)
+        log_w = log_q - 0.5 * ((u[:, None] - a * grid) / s) ** 2
+        w = np.exp(log_w - log_w.max(1, keepdims=True))
+        exact = (w @ grid) / w.sum(1)
+        state = jnp.stack([jnp.asarray(u), jnp.asarray(u[::-1].copy())], -1).astype(jnp.float32)
+        t = jnp.asarray(level)
+        got = prior.plain(state, t) + a * state
+        spread = sd * s / np.sqrt(a**2 * sd**2 + s**2)  # of z given u, roughly
+        np.testing.assert_allclose(got, np.stack([exact, exact[::-1]], -1), atol=5e-3 * spread + 2e-6)
+
+
+def test_improper_tempered_priors_are_seen():
+    cauchy = lambda z: -2.0 * (-log_ndtr(-jnp.abs(z)))  # noqa: E731  p ~ θ⁻² ~ (tail probability)²
+    assert not bool(jnp.all(temper(lambda z: jnp.sum(cauchy(z), -1), 1, 0.25).proper))
+    assert bool(jnp.all(temper(lambda z: jnp.sum(cauchy(z), -1), 1, 2.0).proper))
+    assert not bool(jnp.all(temper(lambda z: -0.5 * jnp.sum(z**2, -1), 1, 0.0).proper))
+
+
+def test_separability():
+    assert is_separable(lambda z: -jnp.sum(z**2, -1) - z[..., 0], 3)
+    assert not is_separable(lambda z: -jnp.exp(0.3 * z[..., 0]) * z[..., 1] ** 2, 3)
