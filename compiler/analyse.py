@@ -56,8 +56,8 @@ def compile_module(
     """`compile_source` after parsing."""
     report = Report()
     declarations = _overridden(module.declarations, overrides, report)
-    table = resolve(declarations, report)
-    env = Environment(source, report, table, module.broken, read_table)
+    table, twice = resolve(declarations, report)
+    env = Environment(source, report, table, module.broken, twice, read_table)
     program = _elaborate(env, declarations)
     if not module.broken and not has_errors(report.diagnostics):
         lints.lint(env)

@@ -18,6 +18,9 @@ WORDS = {"net": "kind of net", "train": "training objective", "sample": "sampler
 def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
     """The schema of `kind`; reports one that is unknown or not of this version."""
     found = BLOCKS.get((noun, kind.id))
+    alias = kind.id.split(".")[0]
+    if alias != kind.id and isinstance(env.declarations.get(alias), ast.Import):
+        return None  # reported with the import
     if found is None and kind.id in LATER[noun]:
         env.report.add(
             "E0211",

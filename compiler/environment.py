@@ -51,7 +51,8 @@ class Environment:
     source: Source
     report: Report
     declarations: dict[str, ast.Declaration]
-    broken: frozenset[str]
+    broken: frozenset[str]  # names whose declarations did not parse
+    twice: frozenset[str]  # names declared twice: a use may have meant the other one
     read_table: TABLE_READER
     tables: dict[str, Table] = field(default_factory=dict)  # by digest
     data_values: dict[str, Any] = field(default_factory=dict)  # nested tuples, by name of data
@@ -134,6 +135,8 @@ class Environment:
         self.report.add("E0201", f"no {noun} is called `{name.id}`", name, help=help, fix=nearest if is_name else None)
 
     def wrong_kind(self, name: ast.Name, wanted: str) -> None:
+        if name.id in self.twice:
+            return
         declaration = self.declarations[name.id]
         self.report.add(
             "E0204",

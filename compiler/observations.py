@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from bsi.compiler import configure, expressions, fold, likelihood_laws, prior_laws, shapes, sizes, sources
+from bsi.compiler import configure, expressions, fold, likelihood_laws, prior_laws, shapes, sizes, sources, unknowns
 from bsi.compiler.distributions import interval
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Likelihood, Observation, Simulated, Support, Table
@@ -93,10 +93,9 @@ def _simulated(
         )
         return None
     rows = 1 if declaration.rows is None else sizes.size(env, declaration.rows[0])
-    if law is None or likelihood is None or options is None or rows is None:
-        return None
-    values = _values(env, call, law, likelihood)
-    if values is None:
+    # The values are checked even when the likelihood failed: what is wrong with them is a mistake of its own.
+    values = _values(env, call, law) if law else None
+    if values is None or likelihood is None or options is None or rows is None:
         return None
     # Simulated data belong to the model, not to a run: without a seed they follow from the set's own name.
     seed = dict(options)["seed"]
@@ -104,9 +103,11 @@ def _simulated(
     return Observation(declaration.name.id, likelihood.name, rows, Simulated(tuple(sorted(values.items())), seed))
 
 
-def _values(env: Environment, call: ast.Call, law: ast.Likelihood, likelihood: Likelihood) -> dict[str, object] | None:
-    named = ast.Call(call.span, ast.Name(call.function.span, "simulate"), call.arguments)
-    bound = expressions.bind_arguments(env, named, list(likelihood.given), law.name)
+def _values(env: Environment, call: ast.Call, law: ast.Likelihood) -> dict[str, object] | None:
+    if unknowns.arguments(env, law.given, law.name) is None:
+        return None
+    names = [name.id for name in law.given]
+    bound = expressions.bind_arguments(env, call, names, law.name)
     if bound is None:
         return None
     values: dict[str, object] = {}

@@ -173,8 +173,10 @@ BLOCKS: dict[tuple[str, str], Block] = {
         reference=True,
     ),
     ("sample", "stored"): Block(
-        (), "reference draws from a file: rows are draws, columns the params in the posterior's order",
-        "a posterior and a file of draws", reference=True,
+        (),
+        "reference draws from a file: rows are draws, columns the params in the posterior's order",
+        "a posterior and a file of draws",
+        reference=True,
     ),
     ("observe", "simulate"): Block((SEED,), "rows drawn from the likelihood", "values of the params"),
     ("check", "c2st"): Block(

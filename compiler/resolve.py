@@ -14,15 +14,19 @@ CALLED = {**dict.fromkeys(functions.CALLABLE, "function"), **dict.fromkeys(laws.
 RESERVED = {**dict.fromkeys(("pi", "inf"), "number"), **dict.fromkeys(("true", "false"), "word")}
 
 
-def resolve(declarations: Iterable[ast.Declaration], report: Report) -> dict[str, ast.Declaration]:
-    """Names -> declarations, in the order of the file; of two with one name the first."""
+def resolve(
+    declarations: Iterable[ast.Declaration], report: Report
+) -> tuple[dict[str, ast.Declaration], frozenset[str]]:
+    """Names -> declarations, in the order of the file, of two with one name the first; and the names declared twice."""
     table: dict[str, ast.Declaration] = {}
+    twice: set[str] = set()
     for declaration in declarations:
         if isinstance(declaration, ast.Check):
             continue
         name = declaration.name
         noun = NOUNS[type(declaration)]
         if name.id in table:
+            twice.add(name.id)
             report.add(
                 "E0202",
                 f"`{name.id}` is declared twice",
@@ -38,7 +42,7 @@ def resolve(declarations: Iterable[ast.Declaration], report: Report) -> dict[str
                 "E0205",
                 f"`{name.id}` is the name of a built-in {built_in}",
                 name,
-                help=f"choose another name for {noun}",
+                help=f"choose another name for this {noun}",
             )
         table[name.id] = declaration
         if isinstance(declaration, ast.Import | ast.Simulator):
@@ -50,7 +54,7 @@ def resolve(declarations: Iterable[ast.Declaration], report: Report) -> dict[str
                 if isinstance(declaration, ast.Simulator)
                 else "copy the declarations into this file",
             )
-    return table
+    return table, frozenset(twice)
 
 
 def name_of(declaration: ast.Declaration) -> ast.Name:

@@ -62,7 +62,8 @@ def dim(env: Environment, declaration: ast.Dim) -> int | None:
 def _inferred(env: Environment, declaration: ast.Dim) -> int | None:
     """Read from the first data or observation set, in the order of the file, that has this dim as an axis."""
     name = declaration.name.id
-    waiting = False
+    simulated: ast.Observe | None = None
+    unread = False
     for user in env.declarations.values():
         axes: tuple[ast.Expr, ...]
         if isinstance(user, ast.Data):
@@ -78,30 +79,25 @@ def _inferred(env: Environment, declaration: ast.Dim) -> int | None:
         places = [axis for axis, node in enumerate(axes) if isinstance(node, ast.Name) and node.id == name]
         if not places:
             continue
-        waiting = True
+        if isinstance(user, ast.Observe) and sources.call_of(user.source, "simulate"):
+            simulated = user
+            continue
         raw = sources.raw(env, user)
         if raw is None:
+            unread = True  # what is wrong with the file has been reported
             continue
         shape = raw.shape
         if len(shape) == len(axes):
             return shape[places[0]]
-        # A set of single numbers may come as one column: trailing axes of size 1 are no mistake.
         sources.report_rank(env, user, len(axes), shape)
         return None
-    if not waiting:
-        env.report.add(
-            "E0306",
-            f"the dim `{name}` has no value, and no data has it as an axis",
-            declaration.name,
-            help=f"give it one: `dim {name} = 10`",
-        )
-    elif not any(d.severity == "error" for d in env.report.diagnostics):
-        env.report.add(
-            "E0306",
-            f"the size of `{name}` cannot be read from simulated rows",
-            declaration.name,
-            help=f"give it a value: `dim {name} = 10`",
-        )
+    if not unread:
+        what = f"the dim `{name}` has no value, and no data has it as an axis"
+        if simulated:
+            what = (
+                f"the dim `{name}` has no value, and `{simulated.name.id}` cannot give it one: its rows are simulated"
+            )
+        env.report.add("E0306", what, declaration.name, help=f"give it a value: `dim {name} = 10`")
     return None
 
 

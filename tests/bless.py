@@ -1,0 +1,33 @@
+"""Write down how every bad model is rendered now: `python -m tests.bless`, then read the diff."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bsi.compiler.analyse import compile_source
+from bsi.dsl.diagnostic import Diagnostic
+from bsi.dsl.render.text import render_text
+from bsi.dsl.span import Source
+
+GOLDEN = Path(__file__).parent / "golden"
+BAD = sorted((GOLDEN / "bad").glob("*.bsi"))
+GOOD = sorted((GOLDEN / "good").glob("*.bsi"))
+
+
+def source_of(path: Path) -> Source:
+    return Source(str(path), path.read_text(encoding="utf-8"))
+
+
+def diagnostics_of(path: Path) -> list[Diagnostic]:
+    return compile_source(source_of(path))[1]
+
+
+def rendered(path: Path) -> str:
+    """As a terminal shows it, with the file's name alone."""
+    text = render_text(diagnostics_of(path), {str(path): source_of(path)}, width=120)
+    return text.replace(str(path), path.name)
+
+
+if __name__ == "__main__":
+    for bad in BAD:
+        bad.with_suffix(".txt").write_text(rendered(bad), encoding="utf-8")
