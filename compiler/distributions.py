@@ -229,17 +229,13 @@ def _wrong_shape(
         whose = f"for {counted(components, 'law')}" if components else f"for `{owner}` of {target.text}"
         message = f"`{argument.name}` of `{row.name}` needs shape {size} {whose}, but this has {got}"
     else:
-        message = f"`{owner}` is {target.text}, but `{argument.name}` of its law has {got}"
-        if target.shape:
-            message = f"`{owner}` has {target.text}, but `{argument.name}` of its law has {got}"
-    env.report.add(
-        "E0302",
-        message,
-        at,
-        help="laws of single numbers broadcast: give one value, or one for every entry"
-        if not argument.axes and target.shape
-        else None,
-    )
+        verb = "has" if target.shape else "is"
+        message = f"`{owner}` {verb} {target.text}, but `{argument.name}` of its law has {got}"
+    declaration = env.declarations.get(owner)
+    also = [(declaration.type, "declared here")] if isinstance(declaration, ast.Param) else []
+    broadcasts = not argument.axes and target.shape
+    help = "laws of single numbers broadcast: give one value, or one for every entry" if broadcasts else None
+    env.report.add("E0302", message, at, shapes.described(value.shape), also=also, help=help)
 
 
 # ---------------------------------------------------------------- domains

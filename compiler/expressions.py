@@ -147,6 +147,8 @@ def _param(env: Environment, name: ast.Name, declaration: ast.Param, scope: Scop
         if not scope.owner or not scope.params:
             message = f"the param `{name.id}` is unknown until it is sampled, so it cannot be used here"
             help = f"make a function of it: `let name({name.id}) = ...`" if not scope.owner else None
+            if env.calls:
+                help = f"give it to `{env.calls[-1]}` as an argument"
         else:
             message = f"`{name.id}` is not an argument of {scope.owner}"
             help = f"add `{name.id}` to the arguments of {scope.owner}"
