@@ -60,9 +60,9 @@ class Run:
         return not self.enforced or all(check.passed for check in self.checks)
 
     def __getitem__(self, sample: str) -> DataTree:
-        import xarray
+        from bsi.runtime.results import read
 
-        return xarray.load_datatree(self.out / f"{sample}.nc", engine="h5netcdf")
+        return read(self.out / f"{sample}.nc")
 
     def summary(self) -> dict[str, Any]:
         """The content of checks.json."""
@@ -114,7 +114,7 @@ def _run_job(context: Context, job: Job, warnings: list[Diagnostic]) -> JobRecor
         with _stopwatch() as watch:
             store.write(job.key, job.kind, meta, lambda folder: meta.update(_compute(context, job, folder)))
         Checkpoint(store, job.key).clear()
-    return JobRecord(job.name, job.kind, job.key, False, *watch, meta["info"])
+    return JobRecord(job.name, job.kind, job.key, False, watch[0], watch[1], meta["info"])
 
 
 def _compute(context: Context, job: Job, folder: Path) -> dict[str, Any]:
@@ -142,9 +142,9 @@ def _stopwatch() -> Iterator[list[float]]:
     """Wall seconds, and how many of them XLA spent compiling."""
     watch = [0.0, 0.0]
 
-    def listen(event: str, duration: float, **_: Any) -> None:
+    def listen(event: str, duration_secs: float, **kwargs: Any) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
-            watch[1] += duration
+            watch[1] += duration_secs
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     began = time.perf_counter()

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from bsi.compiler.ir import Sample
-from bsi.compiler.lower.composed import Composed, ImproperPower
+from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, sweeps_of
 from bsi.runtime.files import save_arrays
@@ -34,7 +34,7 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     posterior = program.posteriors[node.posterior]
     trains = [program.trains[name] for name in node.fits]
     fits = {train.likelihood: context.fit(train) for train in trains}
-    target = Composed(context.lowered, posterior, trains[0], fits, dict(node.options)["compose"])
+    target = ComposedPosterior(context.lowered, posterior, trains[0], fits, dict(node.options)["compose"])
 
     @eqx.filter_jit
     def draw(

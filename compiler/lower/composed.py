@@ -33,7 +33,7 @@ class ImproperPower(ValueError):
     """Some factor's power leaves no density that can be normalised."""
 
 
-class Composed:
+class ComposedPosterior:
     """Denoisers of `posterior` at every point of its sweeps. `fits` has one entry a likelihood."""
 
     def __init__(self, model: LoweredModel, posterior: Posterior, train: Train, fits: Mapping[Any, Fit], compose: str):

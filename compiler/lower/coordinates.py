@@ -19,7 +19,7 @@ from numpyro.distributions import biject_to
 
 from bsi.compiler.ir import Draw, Law, Param, Prior
 from bsi.compiler.lower.expr import Env
-from bsi.compiler.lower.laws import arguments, distribution, has_transport, scalar_transport
+from bsi.compiler.lower.laws import arguments, distribution, draw_from, has_transport, log_density, scalar_transport
 
 Params = dict[str, Array]
 _SCALING_DRAWS = 2**14
@@ -56,7 +56,7 @@ class Coordinates(abc.ABC):
     def log_prior(self, params: Params) -> Float[Array, ""]:
         """Density of the prior in the declared coordinates."""
         env = {**self.data, **params}
-        return sum((distribution(d.law, env).log_prob(params[d.target]) for d in self.prior.draws), jnp.zeros(()))
+        return sum((log_density(d.law, env, params[d.target]) for d in self.prior.draws), jnp.zeros(()))
 
     def flat(self, parts: Mapping[str, Array]) -> Float[Array, " m"]:
         """Values of every param, in the order of `places`, in one vector."""
@@ -89,7 +89,7 @@ class Rosenblatt(Coordinates):
                 normal[draw.target] = jr.normal(sub, draw.law.shape)
                 params[draw.target] = _from_normal(draw.law, normal[draw.target], env)
             else:
-                params[draw.target] = distribution(draw.law, env).sample(sub)
+                params[draw.target] = draw_from(draw.law, env, sub)
                 normal[draw.target] = transport.to_normal(params[draw.target])
         return self.flat(normal), params
 
@@ -145,7 +145,7 @@ class Unconstrained(Coordinates):
     def _ancestral(self, key: PRNGKeyArray) -> Params:
         params: Params = {}
         for i, draw in enumerate(self.prior.draws):
-            params[draw.target] = distribution(draw.law, {**self.data, **params}).sample(jr.fold_in(key, i))
+            params[draw.target] = draw_from(draw.law, {**self.data, **params}, jr.fold_in(key, i))
         return params
 
     def _unconstrain(self, params: Params) -> Array:

@@ -13,7 +13,7 @@ from jaxtyping import Array
 from bsi.compiler.ir import Expr, Table
 from bsi.compiler.lower.functions import CONSTRUCTORS, FUNCTIONS, REDUCTIONS
 
-Env = Mapping[str, Array]
+Env = Mapping[str, Any]  # arrays of JAX or NumPy, by name
 
 
 def table_array(table: Table) -> np.ndarray:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from bsi.compiler.ir import Likelihood, Observation, Program, Simulated
 from bsi.compiler.lower.coordinates import Coordinates
 from bsi.compiler.lower.expr import Env, evaluate, table_array
-from bsi.compiler.lower.laws import distribution
+from bsi.compiler.lower.laws import draw_from, log_density
 
 Params = Mapping[str, Array]
 ROW = "%x"  # the observed row's name in a likelihood's draws
@@ -30,7 +30,7 @@ def draw_row(likelihood: Likelihood, key: PRNGKeyArray, params: Params, data: En
     """One row given the params, nuisance variables drawn and dropped."""
     env = {**data, **params}
     for i, draw in enumerate(likelihood.draws):
-        env[draw.target] = distribution(draw.law, env).sample(jr.fold_in(key, i))
+        env[draw.target] = draw_from(draw.law, env, jr.fold_in(key, i))
     row = env[ROW] if likelihood.result is None else evaluate(likelihood.result, env)
     return jnp.broadcast_to(row, likelihood.shape)
 
@@ -38,8 +38,8 @@ def draw_row(likelihood: Likelihood, key: PRNGKeyArray, params: Params, data: En
 def log_likelihood(likelihood: Likelihood, params: Params, rows: Array, data: Env) -> Float[Array, " n"]:
     """Log density of every row of an explicit likelihood. `rows` has a leading axis."""
     assert likelihood.explicit
-    law = distribution(likelihood.draws[-1].law, {**data, **params})
-    return jax.vmap(law.log_prob)(rows)
+    env = {**data, **params}
+    return jax.vmap(lambda row: log_density(likelihood.draws[-1].law, env, row))(rows)
 
 
 class Forward:
@@ -69,5 +69,6 @@ def observed_rows(program: Program, observation: Observation, data: Env) -> np.n
         name: jnp.broadcast_to(jnp.asarray(value, float), program.params[name].shape)
         for name, value in observation.source.values
     }
+    assert observation.source.seed is not None, "`passes.with_seeds` fills seeds in"
     keys = jr.split(jr.key(observation.source.seed), observation.rows)
     return np.asarray(jax.jit(jax.vmap(lambda key: draw_row(likelihood, key, params, data)))(keys))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import jax.random as jr
 import numpyro.distributions as dist
-from jaxtyping import Array
+from jaxtyping import Array, PRNGKeyArray
 from numpyro.distributions import constraints
 
 from bsi.compiler.ir import Law
@@ -24,7 +25,7 @@ class LawRow:
     """`distribution` takes the arguments by the names of `compiler.laws`; `transport` takes them in that order.
     A `location_scale` law can be sampled as `loc + scale * standard`."""
 
-    distribution: Callable[..., dist.Distribution]
+    distribution: Callable[..., Any]  # NumPyro types some of its constructors as optional
     transport: t.Transport | None = None
     location_scale: bool = False
 
@@ -78,6 +79,16 @@ def distribution(law: Law, env: Env) -> dist.Distribution:
     return base.to_event(len(base.batch_shape))
 
 
+def log_density(law: Law, env: Env, value: Array) -> Array:
+    """Log density of one value, a scalar."""
+    return jnp.asarray(distribution(law, env).log_prob(value))
+
+
+def draw_from(law: Law, env: Env, key: PRNGKeyArray) -> Array:
+    """One value."""
+    return jnp.asarray(distribution(law, env).sample(key))
+
+
 def _batched(law: Law, env: Env) -> dist.Distribution:
     values = arguments(law, env)
     if law.name == "mixture":
@@ -120,10 +131,9 @@ class Truncated(dist.Distribution):
         return jnp.where(inside, self.base.log_prob(jnp.clip(value, self.lower, self.upper)) - jnp.log(mass), -jnp.inf)
 
 
-def interval(lower: Array, upper: Array, base: constraints.Constraint) -> constraints.Constraint:
+def interval(lower: Array, upper: Array, base: constraints.Constraint | None) -> constraints.Constraint:
     """Constraint of a truncated law. Bounds are constants (the checker's promise), so they can be looked at."""
-    low = float(jnp.max(lower)) if not isinstance(lower, float) else lower
-    high = float(jnp.min(upper)) if not isinstance(upper, float) else upper
+    low, high = float(jnp.max(lower)), float(jnp.min(upper))
     if base is constraints.positive or base is constraints.nonnegative:
         low = max(low, 0.0)
     if low == -jnp.inf:

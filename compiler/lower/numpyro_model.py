@@ -6,13 +6,14 @@ so that a sweep compiles once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import numpyro
 from jaxtyping import Array
 from numpyro.handlers import reparam
-from numpyro.infer.reparam import LocScaleReparam
+from numpyro.infer.reparam import LocScaleReparam, Reparam
 
 from bsi.compiler.ir import Draw, Expr, Posterior, Program
 from bsi.compiler.lower.expr import Env
@@ -20,17 +21,19 @@ from bsi.compiler.lower.forward import log_likelihood
 from bsi.compiler.lower.laws import LAWS, distribution
 
 
-def numpyro_model(program: Program, posterior: Posterior, data: Env, rows: dict[str, Array]) -> Callable[..., None]:
+def numpyro_model(program: Program, posterior: Posterior, data: Env, rows: Mapping[str, Any]) -> Callable[..., Any]:
     """`model(powers)` with one site a param; `powers` has an array for every factor of the posterior, in order.
 
     A power scales a log factor in the declared coordinates (METHODS §0): a prior adds `(α - 1) log p`, whatever
     coordinates NumPyro samples in. Location-scale draws with a param as an argument are non-centred.
     """
     draws = [d for factor in posterior.factors if factor.kind == "prior" for d in program.priors[factor.law].draws]
-    centred = {draw.target: LocScaleReparam(0.0) for draw in draws if _is_hierarchical(draw, program)}
+    centred: dict[str, Reparam] = {
+        draw.target: LocScaleReparam(0.0) for draw in draws if _is_hierarchical(draw, program)
+    }
 
     def model(powers: tuple[Array, ...]) -> None:
-        env = dict(data)
+        env: dict[str, Any] = dict(data)
         for factor, power in zip(posterior.factors, powers, strict=True):
             if factor.kind == "prior":
                 for draw in program.priors[factor.law].draws:
