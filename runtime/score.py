@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -61,8 +62,14 @@ class ScoreNetwork(eqx.Module):
         a, _ = signal_noise(log_snr)
         scale, gain, sd = gaussian.coefficients(log_snr)
         w = gaussian.whiten(u - a[..., None] * centre) / scale
-        learned = self.residual.network(w, network_time(log_snr), features)
-        return centre + gaussian.unwhiten(gain * w + self.gate * sd * learned)
+
+        def residual() -> Array:
+            return self.residual.network(w, network_time(log_snr), features)
+
+        # A linear-Gaussian model leaves nothing to learn: then the network is not evaluated.
+        abstract = eqx.filter_eval_shape(residual)
+        learned = jax.lax.cond(self.gate > 0, residual, lambda: jnp.zeros(abstract.shape, abstract.dtype))
+        return centre + gaussian.unwhiten(gain * w + sd * learned)
 
     def loss(
         self,
