@@ -77,7 +77,7 @@ class SeparablePrior(AbstractPrior):
         return jnp.diag(1.0 / self.variance)
 
     def plain(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
-        """Tabulated over `w = (u - a μ)/d` once a noise level, then interpolated: as cheap for many draws as for few."""
+        """Tabulated over `w = (u - a μ)/d` once a noise level, then interpolated: many draws cost no more."""
         a, s = signal_noise(log_snr)
         scale = jnp.sqrt(a**2 * self.variance + s**2)
         knots = jnp.linspace(-_SPAN, _SPAN, _KNOTS).astype(u.dtype)

@@ -117,6 +117,7 @@ def train(
         held_rows = tuple(jnp.tile(v, (repeats,) + (1,) * (v.ndim - 1)) for v in (held_z, held_x, held_ok))
     else:
         z = x = ok = None
+        made += _HELD_OUT_ROWS
         held_rows = jax.jit(lambda k: clean(*source.simulate(k, _HELD_OUT_ROWS)))(keys["held"])
     held_noise = jr.fold_in(keys["held"], 1)
 
@@ -156,8 +157,8 @@ def train(
         steps=steps,
         best_step=tuple(int(s) for s in state.best_step),
         seconds=time.perf_counter() - began,
-        simulations=made if table else made + steps * options.batch + _HELD_OUT_ROWS,
-        bad_rows=bad + int(state.bad_rows),
+        simulations=made if table else made + steps * options.batch,
+        bad_rows=bad + int(state.bad_rows) + (0 if table else int(jnp.sum(held_rows[2] == 0.0))),
         gates=tuple(float(g) for g in gates),
         failed=failed,
     )

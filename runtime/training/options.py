@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -61,6 +61,7 @@ class Table:
         return self.x.shape[1]
 
 
+@runtime_checkable
 class Checkpoint(Protocol):
     """Where a run keeps its state; `like` has the shapes and dtypes of what is loaded."""
 

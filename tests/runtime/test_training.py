@@ -1,0 +1,162 @@
+"""Training recovers what is known, resumes exactly, and reports failures as values."""
+
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
+import numpy as np
+import pytest
+
+from bsi.runtime.nets import NETWORKS, Architecture
+from bsi.runtime.samplers import DpmSolverPP
+from bsi.runtime.training import Simulator, Table, TrainingOptions, abstract_fit, parameter_count, train
+
+SMALL = TrainingOptions(
+    architecture=Architecture(width=32, depth=1), steps=60, batch=64, chunk=20, pilot=8192, moment_width=16
+)
+
+
+def linear(key, n):
+    """z ~ N(0, I₂), x = A z + noise of sd ½ and three columns."""
+    first, second = jr.split(key)
+    z = jr.normal(first, (n, 2))
+    return z, z @ MATRIX.T + 0.5 * jr.normal(second, (n, 3))
+
+
+def modes(key, n):
+    """x = |z| + noise of sd .1: two modes given x."""
+    first, second = jr.split(key)
+    z = jr.normal(first, (n, 1))
+    return z, jnp.abs(z) + 0.1 * jr.normal(second, (n, 1))
+
+
+MATRIX = jnp.array([[1.0, 0.3], [0.0, 2.0], [-1.0, 0.5]])
+LINEAR, MODES = Simulator(linear, 2, 3), Simulator(modes, 1, 1)
+
+
+class Memory:
+    """A checkpoint in memory that can lose what came after its first `keep` saves."""
+
+    def __init__(self, keep=None):
+        self.saved, self.keep = [], keep
+
+    def load(self, like):
+        if not self.saved:
+            return None
+        assert jtu.tree_structure(like) == jtu.tree_structure(self.saved[-1])
+        return self.saved[-1]
+
+    def save(self, state):
+        if self.keep is None or len(self.saved) < self.keep:
+            self.saved.append(jtu.tree_map(lambda leaf: jnp.array(leaf, copy=True), state))
+
+
+def test_linear_gaussian_is_exact_to_monte_carlo_error():
+    """The regression is the posterior; the gates keep an idle network out. 2^18 simulations: 4.5 sigma on the mean."""
+    options = TrainingOptions(
+        architecture=Architecture(width=32, depth=1), steps=100, batch=64, chunk=50, pilot=2**18, moment_width=16
+    )
+    fit, info = train(LINEAR, jr.PRNGKey(0), options)
+    assert info.failed is None and info.gates == (0.0, 0.0)
+    precision = np.eye(2) + np.asarray(MATRIX.T @ MATRIX) / 0.25
+    x = jnp.array([0.7, -1.0, 0.2])
+    mean = np.linalg.solve(precision, np.asarray(MATRIX.T @ x) / 0.25)
+    sd = np.sqrt(np.diag(np.linalg.inv(precision)))
+    got_mean, got_precision = fit.moments(x)
+    assert np.all(np.abs(np.asarray(got_mean) - mean) / sd < 4.5 * np.sqrt(6 / 2**18))
+    np.testing.assert_allclose(np.linalg.inv(got_precision), np.linalg.inv(precision), rtol=0.02, atol=1e-4)
+    z, _ = jax.jit(lambda k: DpmSolverPP(20).sample(fit.score.condition(x), k, (20_000, 2)))(jr.PRNGKey(1))
+    assert np.all(np.abs(np.asarray(z.mean(0)) - mean) / sd < 4.5 / np.sqrt(20_000) + 0.02)
+    assert np.all(np.abs(np.asarray(z.std(0)) / sd - 1) < 4.5 / np.sqrt(40_000) + 0.02)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_two_modes_are_learned(kind):
+    """|z| given x = 1 is near 1 on both sides: 2 000 steps of a small network."""
+    options = TrainingOptions(
+        architecture=Architecture(kind, width=64, depth=2),
+        steps=2000,
+        batch=256,
+        chunk=500,
+        pilot=16_384,
+        learning_rate=3e-3,
+    )
+    fit, info = train(MODES, jr.PRNGKey(0), options)
+    assert info.gates == (1.0, 1.0)
+    z, _ = jax.jit(lambda k: DpmSolverPP(30).sample(fit.score.condition(jnp.ones(1)), k, (4000, 1)))(jr.PRNGKey(1))
+    right = float(jnp.mean(z > 0))
+    assert abs(right - 0.5) < 4.5 * 0.5 / np.sqrt(4000) + 0.03
+    size = np.abs(np.asarray(z))
+    assert abs(size.mean() - 1 / 1.01) < 0.03 and abs(size.std() - 0.1) < 0.03
+    mean, precision = fit.moments(jnp.ones(1))
+    assert abs(float(mean[0])) < 0.1 and abs(float(precision[0, 0]) - 1.0) < 0.15
+
+
+def test_a_killed_run_resumes_to_the_same_weights():
+    whole, _ = train(LINEAR, jr.PRNGKey(3), SMALL)
+    memory = Memory(keep=1)
+    train(LINEAR, jr.PRNGKey(3), SMALL, checkpoint=memory)
+    assert int(memory.saved[-1].step) == 20
+    resumed, info = train(LINEAR, jr.PRNGKey(3), SMALL, checkpoint=memory)
+    assert info.steps == 60
+    assert eqx.tree_equal(whole, resumed)
+
+
+def test_a_table_keeps_its_best_weights():
+    """300 rows overfit: each part keeps the weights of its best held-out loss, and the run stops early."""
+    z, x = map(np.asarray, modes(jr.PRNGKey(0), 300))
+    options = TrainingOptions(
+        architecture=Architecture(width=64, depth=2), steps=4000, batch=128, chunk=50, patience=500, learning_rate=3e-3
+    )
+    memory = Memory()
+    fit, info = train(Table(z, x), jr.PRNGKey(1), options, checkpoint=memory)
+    held = info.held_out_loss[: info.steps // 50]
+    assert info.steps < 4000 and info.simulations == 300
+    assert info.best_step == tuple(50 * (1 + held.argmin(0)))
+    at_best = memory.saved[info.best_step[0] // 50 - 1]
+    kept = eqx.filter(fit.score.residual, eqx.is_inexact_array)
+    assert eqx.tree_equal(jtu.tree_leaves(at_best.ema[0]), jtu.tree_leaves(kept))
+
+
+def test_bad_rows_are_counted_and_too_many_fail():
+    def sometimes(share):
+        def simulate(key, n):
+            z, x = linear(key, n)
+            return z, jnp.where(jr.uniform(jr.fold_in(key, 1), (n, 1)) < share, jnp.nan, x)
+
+        return Simulator(simulate, 2, 3)
+
+    fit, info = train(sometimes(0.2), jr.PRNGKey(0), SMALL)
+    assert fit is not None and abs(info.bad_rows / info.simulations - 0.2) < 0.05
+    fit, info = train(sometimes(0.7), jr.PRNGKey(0), SMALL)
+    assert fit is None and info.failed is not None and "not finite" in info.failed
+
+
+def test_a_diverging_loss_is_a_value():
+    fit, info = train(LINEAR, jr.PRNGKey(0), replace(SMALL, learning_rate=float("inf")))
+    assert fit is None and info.failed is not None and "loss" in info.failed
+
+
+def test_learned_prior_uses_the_null_condition():
+    """z ~ N(1, ½²) is not standard normal: its Gaussian comes from the simulations, and the prior's denoiser obeys."""
+
+    def simulate(key, n):
+        first, second = jr.split(key)
+        z = 1.0 + 0.5 * jr.normal(first, (n, 1))
+        return z, z + 0.2 * jr.normal(second, (n, 1))
+
+    fit, _ = train(Simulator(simulate, 1, 1), jr.PRNGKey(0), SMALL, gaussian_prior=False)
+    z, _ = jax.jit(lambda k: DpmSolverPP(20).sample(fit.score.denoise_prior, k, (4000, 1)))(jr.PRNGKey(1))
+    assert abs(float(z.mean()) - 1.0) < 0.1 and abs(float(z.std()) - 0.5) < 0.05
+
+
+def test_shapes_and_sizes_are_known_before_anything_runs():
+    fit, _ = train(LINEAR, jr.PRNGKey(0), SMALL)
+    like = abstract_fit(2, 3, SMALL)
+    assert jtu.tree_structure(like) == jtu.tree_structure(fit)
+    assert [leaf.shape for leaf in jtu.tree_leaves(like)] == [leaf.shape for leaf in jtu.tree_leaves(fit)]
+    trained = jtu.tree_leaves(eqx.filter((fit.score.residual, fit.moments.network), eqx.is_array))
+    assert parameter_count(2, 3, SMALL) == sum(leaf.size for leaf in trained)
