@@ -11,7 +11,7 @@ from bsi.compiler.options import BLOCKS, LATER, Block, Option, kinds
 from bsi.compiler.report import listed, suggest
 from bsi.dsl import ast
 
-DEFAULT_NET = "mlp"
+DEFAULT_NET = "resmlp"
 WORDS = {"net": "kind of net", "train": "training objective", "sample": "sampler", "check": "metric"}
 
 

@@ -63,18 +63,20 @@ COVARIANCE = Option(
     "covariance", "word", "moments", "where the covariances of gauss come from", words=_words("moments")
 )
 
-_MLP = (
-    Option("width", "int", 256, "units of a hidden layer", lower=1),
-    Option("depth", "int", 3, "number of hidden layers", lower=1),
-    Option("activation", "word", "silu", "nonlinearity", words=_words("silu", "gelu", "relu", "tanh")),
-)
+_WIDTH = Option("width", "int", 256, "units of a hidden layer", lower=1)
+_ACTIVATION = Option("activation", "word", "silu", "nonlinearity", words=_words("silu", "gelu", "relu", "tanh"))
 
 BLOCKS: dict[tuple[str, str], Block] = {
-    ("net", "mlp"): Block(_MLP, "fully connected layers"),
-    ("net", "resmlp"): Block(_MLP, "fully connected layers with residual connections"),
+    ("net", "mlp"): Block(
+        (_WIDTH, Option("depth", "int", 3, "number of hidden layers", lower=1), _ACTIVATION), "fully connected layers"
+    ),
+    ("net", "resmlp"): Block(
+        (_WIDTH, Option("depth", "int", 2, "number of residual blocks of two layers", lower=1), _ACTIVATION),
+        "fully connected layers with residual connections",
+    ),
     ("train", "score"): Block(
         (
-            Option("network", "net", None, "a `net`, or `mlp { ... }` in place; none: the default mlp", words=NONE),
+            Option("network", "net", None, "a `net`, or `mlp { ... }` in place; none: the default resmlp", words=NONE),
             Option(
                 "simulations",
                 "int",
@@ -125,7 +127,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
             Option("solver", "word", "tsit5", "Diffrax solver", words=_words("tsit5", "heun", "euler", "dopri5")),
             Option("steps", "int", None, "fixed steps; none: adaptive steps", lower=1, words=NONE, swept=True),
             Option("rtol", "real", 1e-3, "relative tolerance of adaptive steps", lower=0.0, open=True, swept=True),
-            Option("atol", "real", 1e-3, "absolute tolerance of adaptive steps", lower=0.0, open=True, swept=True),
+            Option("atol", "real", 1e-4, "absolute tolerance of adaptive steps", lower=0.0, open=True, swept=True),
             Option("max_steps", "int", 4096, "adaptive steps after which the solve fails", lower=1),
             SEED,
         ),
