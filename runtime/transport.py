@@ -22,6 +22,7 @@ Value = Real[Array, "..."] | float | int
 Tails = tuple[Float[Array, "..."], Float[Array, "..."]]
 
 _TINY = 1e-37  # smallest probability that `ndtri` is asked for: z stays within ±12.7 in float32
+_FARTHEST = 12.5
 _BISECTIONS = 60  # halvings of a bracket of width 176: below float32 resolution everywhere
 
 
@@ -62,7 +63,9 @@ def _search(
 def _searched(tails: Callable[..., Tails], to_x: Callable[[Array], Array], low: float, high: float) -> Transport:
     def from_normal(z: Value, *args: Value) -> Array:
         z = jnp.broadcast_to(z, jnp.broadcast_shapes(*(jnp.shape(a) for a in (z, *args))))
-        return _search(lambda x: tails(x, *args), jnp.asarray(z), to_x, low, high)
+        # Beyond, Φ underflows in float32 and the search would jump to the end of its bracket.
+        z = jnp.clip(z, -_FARTHEST, _FARTHEST)
+        return _search(lambda x: tails(x, *args), z, to_x, low, high)
 
     return Transport(tails, from_normal, closed=False)
 

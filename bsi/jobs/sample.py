@@ -34,7 +34,8 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     posterior = program.posteriors[node.posterior]
     trains = [program.trains[name] for name in node.fits]
     fits = {train.likelihood: context.fit(train) for train in trains}
-    target = ComposedPosterior(context.lowered, posterior, trains[0], fits, dict(node.options)["compose"])
+    kind = dict(trains[0].options)["coordinates"] if trains else "rosenblatt"
+    target = ComposedPosterior(context.lowered, posterior, kind, fits, dict(node.options)["compose"])
 
     @eqx.filter_jit
     def draw(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bsi.compiler.ir import Factor, Posterior, Train
+from bsi.compiler.ir import Factor, Posterior
 from bsi.compiler.lower.model import LoweredModel
 from bsi.runtime.composition import (
     AbstractPrior,
@@ -34,11 +34,13 @@ class ImproperPower(ValueError):
 
 
 class ComposedPosterior:
-    """Denoisers of `posterior` at every point of its sweeps. `fits` has one entry a likelihood."""
+    """Denoisers of `posterior` at every point of its sweeps. `fits` has one entry a likelihood, `kind` is the kind of
+    coordinates they were trained in."""
 
-    def __init__(self, model: LoweredModel, posterior: Posterior, train: Train, fits: Mapping[Any, Fit], compose: str):
+    def __init__(self, model: LoweredModel, posterior: Posterior, kind: str, fits: Mapping[Any, Fit], compose: str):
         self.model, self.posterior, self.fits = model, posterior, fits
-        self.coordinates = model.coordinates(train)
+        (prior,) = [factor.law for factor in posterior.factors if factor.kind == "prior"]
+        self.coordinates = model.coordinates(prior, kind)
         self.sets = [(factor, self._rows(factor)) for factor in posterior.factors if factor.kind == "likelihood"]
         (self.prior_power,) = [f.power for f in posterior.factors if f.kind == "prior"]
         self._log_prior = jnp.vectorize(
@@ -90,7 +92,7 @@ class ComposedPosterior:
 
     def _learned_prior(self, betas: list[Array]) -> list[Rows]:
         """In coordinates in which the prior is not N(0, I) it is a factor of its own, `(q/N)^(1 - Σβ)`."""
-        if self.coordinates.gaussian:
+        if self.coordinates.gaussian or not self.fits:
             return []
         total = sum(jnp.sum(jnp.broadcast_to(b, (len(x),))) for b, (_, x) in zip(betas, self.sets, strict=True))
         score = next(iter(self.fits.values())).score

@@ -28,16 +28,20 @@ class LoweredModel:
     def data(self) -> dict[str, Any]:
         return data_env(self.program)
 
-    def coordinates(self, train: Train) -> Coordinates:
-        key = (train.prior, dict(train.options)["coordinates"])
+    def coordinates(self, prior: str, kind: str = "rosenblatt") -> Coordinates:
+        """Working coordinates of a prior; `kind` is the `coordinates` option of a train block."""
+        key = (prior, kind)
         if key not in self._coordinates:
-            prior = self.program.priors[train.prior]
-            self._coordinates[key] = coordinates(key[1], prior, self.program.params, self.data)
+            self._coordinates[key] = coordinates(kind, self.program.priors[prior], self.program.params, self.data)
         return self._coordinates[key]
 
     def forward(self, train: Train) -> Forward:
         assert train.likelihood is not None
-        return Forward(self.coordinates(train), self.program.likelihoods[train.likelihood], self.data)
+        return Forward(
+            self.coordinates(train.prior, dict(train.options)["coordinates"]),
+            self.program.likelihoods[train.likelihood],
+            self.data,
+        )
 
     def rows(self, observation: str) -> np.ndarray:
         """Rows of an observation set, (rows, *shape)."""
