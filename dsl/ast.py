@@ -325,7 +325,7 @@ Declaration = (
 
 @dataclass(frozen=True)
 class Module:
-    """A parsed file. Declarations that did not parse are left out, each with a diagnostic, and their names in `broken`."""
+    """A parsed file. Declarations that did not parse are left out, each with a diagnostic, their names in `broken`."""
 
     file: str
     edition: Edition | None

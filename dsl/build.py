@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
@@ -184,7 +185,7 @@ class Builder:
                 return ast.Unary(span, operator.value, self.expr(operand))
             case "comparison", [left, operator, right]:
                 return ast.Binary(span, operator.value, self.expr(left), self.expr(right))
-            case "comparison", [_, first, middle, second, *_]:
+            case "comparison", [_, first, _, second, *_]:
                 self.refuse(
                     "E0115",
                     "comparisons cannot be chained",
@@ -214,7 +215,7 @@ class Builder:
         function, arguments = tree.children
         values = tuple(self.argument(child) for child in arguments.children) if arguments else ()
         self.once(argument.name for argument in values if argument.name)
-        for before, argument in zip(values, values[1:], strict=False):
+        for before, argument in itertools.pairwise(values):
             if before.name and not argument.name:
                 self.refuse("E0126", "an argument without a name follows one with a name", argument.span,
                             "put it first, or name it", Label(before.span, "named"))  # fmt: skip

@@ -1,4 +1,4 @@
-"""A file's tokens, cut into declarations: at every noun that starts a line. So one broken declaration hides no other."""
+"""A file's tokens, cut into declarations at every noun that starts a line: one broken declaration hides no other."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ class Mistake:
     """One row. Sets are written as words; an empty one fits everything.
 
     `found` and `previous` are terminals; `expected` asks that at least one of these could have stood there; `absent`
-    that none of these could; `noun` is the declaration. The texts may use `{found}`, `{previous}`, `{expected}` and `{form}`.
+    that none of these could; `noun` is the declaration. The texts may use `{found}`,
+    `{found_word}`, `{previous}`, `{expected}` and `{form}`.
     `replace` is the text of a safe fix for the token found, `insert` one for text before it.
     """
 
@@ -92,11 +93,13 @@ MISTAKES = (
             "check rhat(a) > 0.9 < 1.1", found=COMPARISONS, previous="NAME NUMBER RPAR RSQB", expected="$END",
             noun="CHECK"),
     # Words in the wrong place.
-    Mistake("E0121", "`{found}` starts a declaration, and a declaration starts a line", "start a new line before `{found}`",
+    Mistake("E0121", "`{found}` starts a declaration, and a declaration starts a line",
+            "start a new line before `{found}`",
             "dim d = 2 param theta : real", found="NOUN", expected="$END"),
     Mistake("E0122", "`{found}` needs brackets here", "put brackets around the whole `if ... then ... else ...`",
             "let a = 1 + if 1 < 2 then 3 else 4", found="IF", previous=OPERATORS + " " + COMPARISONS + " NOT"),
-    Mistake("E0122", "`{previous} over` needs brackets here", "put brackets around the whole `{previous} over ... : ...`",
+    Mistake("E0122", "`{previous} over` needs brackets here",
+            "put brackets around the whole `{previous} over ... : ...`",
             "let a = 2 * sum over i in d : i", found="OVER"),
     Mistake("E0111", "`{found}` is a keyword, so it cannot be a name", "choose another name",
             "param data : real", found="KEYWORD", expected="NAME"),
@@ -105,8 +108,10 @@ MISTAKES = (
             "likelihood f(x | theta) = normal(theta, 1)",
             found="VBAR RPAR COMMA", expected="COLON", noun="LIKELIHOOD"),
     Mistake("E0101", "a likelihood is given its parameters", "name them after `|`: `f(x : real | theta)`",
-            "likelihood f(x : real) = normal(0, 1)", found="RPAR", expected="VBAR", noun="LIKELIHOOD"),
-    Mistake("E0101", "a prior depends on nothing", "list all its params: `p(mu, theta)`, and give `theta` its law in a body",
+            "likelihood f(x : real) = normal(0, 1)",
+            found="RPAR", expected="VBAR", noun="LIKELIHOOD"),
+    Mistake("E0101", "a prior depends on nothing",
+            "list all its params, `p(mu, theta)`, and give each its law in a body",
             "prior p(theta | mu) = normal(mu, 1)", found="VBAR", noun="PRIOR"),
     Mistake("E0101", "the options of a net stand in `{{ ... }}`", "write `{form}`",
             "net u = mlp(width = 8)", found="LPAR", expected="LBRACE", noun="NET"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, cast
 
 from bsi.dsl import ast
@@ -84,7 +85,7 @@ def _names(chunk: Chunk) -> set[str]:
     if tokens[0].type == "CHECK":
         return set()
     if tokens[0].type == "DIM":
-        pairs = zip(tokens, tokens[1:], strict=False)
+        pairs = itertools.pairwise(tokens)
         return {str(name) for before, name in pairs if before.type in ("DIM", "COMMA") and name.type == "NAME"}
     if tokens[0].type == "IMPORT":
         return {str(token) for token in tokens[-1:] if token.type == "NAME"}

@@ -30,9 +30,9 @@ SYNONYMS = {
 }
 # An expected set is put in few words: a group stands for its members where all of them are possible.
 GROUPS = (
-    ("an expression", frozenset("NAME NUMBER STRING LPAR LSQB MINUS PLUS IF NOT".split())),
-    ("a value", frozenset("NAME NUMBER STRING LPAR LSQB MINUS PLUS".split())),
-    ("a law", frozenset("NAME LBRACE IMPLICIT LEARNED".split())),
+    ("an expression", frozenset(["NAME", "NUMBER", "STRING", "LPAR", "LSQB", "MINUS", "PLUS", "IF", "NOT"])),
+    ("a value", frozenset(["NAME", "NUMBER", "STRING", "LPAR", "LSQB", "MINUS", "PLUS"])),
+    ("a law", frozenset(["NAME", "LBRACE", "IMPLICIT", "LEARNED"])),
     ("", frozenset(f"{OPERATORS} {COMPARISONS}".split())),  # an operator can follow every value: not worth saying
 )
 

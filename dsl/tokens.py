@@ -1,4 +1,4 @@
-"""Text to tokens. No text is refused: what no rule can use is reported here, and repaired where the repair is certain."""
+"""Text to tokens. No text is refused: what no rule can use is reported, and repaired where the repair is certain."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _foreign_operator(token: Token, file: str, out: Lexed) -> None:
     if known is None:
         help_ = "nothing is changed once declared: give the value in one expression with `=`"
         if token == "+=":
-            help_ = "log densities do not accumulate here: a posterior is a product, `posterior post(theta) = p(theta) * f(obs | theta)`"
+            help_ = "log densities do not accumulate: a posterior is a product, `p(theta) * f(obs | theta)`"
         _refuse(out, Diagnostic("E0109", f"there is no operator `{token}`", Label(span), help=help_), token)
         return
     kind, text = known
@@ -137,7 +137,7 @@ def _bad_number(token: Token, file: str) -> Diagnostic:
     if (
         letter
         and digits
-        and not token[:2].lower() in ("0x", "0b", "0o")
+        and token[:2].lower() not in ("0x", "0b", "0o")
         and token[letter:].isidentifier()
         and token[letter] not in "eE"
     ):
