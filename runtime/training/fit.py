@@ -22,7 +22,7 @@ from bsi.runtime.score import Residual, ScoreNetwork
 from bsi.runtime.standardise import Standardiser
 from bsi.runtime.training.loop import chunk_runner, initial, iterate, optimiser
 from bsi.runtime.training.options import Checkpoint, Simulator, Table, TrainingInfo, TrainingOptions
-from bsi.runtime.training.pilot import SimulationError, clean, pilot
+from bsi.runtime.training.pilot import SimulationError, clean, regression, standardise_rows
 
 _HELD_OUT_ROWS = 4096  # of fresh simulations, on fixed noise
 _GATE_SE = 3.0  # the residual must beat the Gaussian by this many standard errors
@@ -95,9 +95,16 @@ def train(
     began = time.perf_counter()
     keys = dict(zip(("pilot", "init", "train", "held"), jr.split(key, 4), strict=True))
     try:
-        standardise, posterior, prior, made, bad = pilot(source, keys["pilot"], options.pilot, gaussian_prior)
+        standardise = standardise_rows(source, jr.fold_in(keys["pilot"], 0))
     except SimulationError as error:
         return None, _failure(str(error), began)
+
+    def regress(name: int, rows: int) -> tuple[Gaussian, Gaussian, int, int]:
+        return regression(source, jr.fold_in(keys["pilot"], name), rows, standardise, gaussian_prior)
+
+    # a short training is not worth more pilot simulations than it makes itself
+    budget = options.steps * options.batch
+    posterior, prior, made, bad = regress(1, min(options.pilot, budget))
     table = isinstance(source, Table)
     length = min(options.chunk, options.steps)
     total = math.ceil(options.steps / length) * length
@@ -151,6 +158,12 @@ def train(
     gates = _gates(fit, jr.fold_in(keys["held"], 2), held_rows, options)
     fit = eqx.tree_at(lambda f: (f.score.gate, f.moments.gate), fit, gates)
     steps = int(state.step)
+    if not table and failed is None and min(gates) == 0.0:
+        # composition multiplies its error by √n, and it is all there is
+        refined, _, more, worse = regress(2, min(options.refine, 4 * budget))
+        made, bad = made + more, bad + worse
+        score, moments = (posterior if gate else refined for gate in gates)
+        fit = eqx.tree_at(lambda f: (f.score.posterior, f.moments.gaussian), fit, (score, moments))
     info = TrainingInfo(
         train_loss=np.asarray(state.train_loss),
         held_out_loss=np.asarray(state.held_out_loss),
@@ -201,7 +214,7 @@ def _gates(fit: Fit, key: PRNGKeyArray, rows: Any, options: TrainingOptions) -> 
             gain = (baseline - loss) * ok
             mean = jnp.sum(gain) / count
             error = jnp.sqrt(jnp.sum(ok * (gain - mean) ** 2) / count / count)
-            out.append(jnp.where(mean > _GATE_SE * error, 1.0, 0.0))
+            out.append((mean > _GATE_SE * error).astype(jnp.float32))
         return jnp.stack(out)
 
     score, moments = gains(fit, rows)

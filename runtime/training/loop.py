@@ -46,13 +46,14 @@ def optimiser(options: TrainingOptions, steps: int) -> optax.GradientTransformat
 def initial(parts: Any, optimise: optax.GradientTransformation, chunks: int) -> State:
     """The state before the first step; trace it inside jit."""
     count = len(parts)
-    history = jnp.full((chunks, count), jnp.nan)
+    # explicit dtypes: a weakly typed leaf would turn strong after the first chunk and compile everything again
+    history = jnp.full((chunks, count), jnp.nan, jnp.float32)
     return State(
         parts=parts,
         ema=parts,
         optimisers=tuple(optimise.init(part) for part in parts),
         best=parts,
-        best_loss=jnp.full(count, jnp.inf),
+        best_loss=jnp.full(count, jnp.inf, jnp.float32),
         best_step=jnp.zeros(count, jnp.int32),
         step=jnp.asarray(0, jnp.int32),
         bad_rows=jnp.asarray(0, jnp.int32),

@@ -34,6 +34,7 @@ class TrainingOptions:
     moment_width: int = 64
     chunk: int = 250  # steps a jitted call, and between checkpoints
     pilot: int = 2**19  # fresh simulations for the regression
+    refine: int = 2**24  # and for one that the network could not improve on, so is the answer itself
 
 
 @dataclass(frozen=True)

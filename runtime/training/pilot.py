@@ -22,18 +22,25 @@ def clean(z: Float[Array, "n m"], x: Float[Array, "n p"]) -> tuple[Array, Array,
     return jnp.where(ok[:, None], z, 0.0), jnp.where(ok[:, None], x, 0.0), ok.astype(z.dtype)
 
 
-def pilot(
-    source: Simulator | Table, key: PRNGKeyArray, rows: int, gaussian_prior: bool
-) -> tuple[Standardiser, Gaussian, Gaussian, int, int]:
-    """**Returns:** standardiser, regression of z on x, Gaussian of the prior, simulations made, non-finite ones."""
+def standardise_rows(source: Simulator | Table, key: PRNGKeyArray) -> Standardiser:
+    """The standardiser of x, from the table or a first batch.
+
+    **Raises:** `SimulationError` when more than half of the rows are not finite.
+    """
     if isinstance(source, Table):
-        first_z, first_x = np.asarray(source.z, np.float32), np.asarray(source.x, np.float32)
+        z, x = np.asarray(source.z), np.asarray(source.x)
     else:
-        first_z, first_x = map(np.asarray, jax.jit(lambda k: source.simulate(k, _QUANTILE_ROWS))(jr.fold_in(key, 0)))
-    finite = np.isfinite(first_z).all(-1) & np.isfinite(first_x).all(-1)
+        z, x = map(np.asarray, jax.jit(source.simulate, static_argnums=1)(key, _QUANTILE_ROWS))
+    finite = np.isfinite(z).all(-1) & np.isfinite(x).all(-1)
     if finite.mean() < 0.5:
         raise SimulationError(f"{(1 - finite.mean()):.0%} of the simulations are not finite")
-    standardise = fit_standardiser(first_x[finite])
+    return fit_standardiser(x[finite])
+
+
+def regression(
+    source: Simulator | Table, key: PRNGKeyArray, rows: int, standardise: Standardiser, gaussian_prior: bool
+) -> tuple[Gaussian, Gaussian, int, int]:
+    """**Returns:** regression of z on e(x), Gaussian of the prior, simulations used, non-finite ones among them."""
 
     def gram(z: Array, x: Array) -> Array:
         z, x, ok = clean(z, x)
@@ -41,17 +48,18 @@ def pilot(
         return joint.T @ joint
 
     if isinstance(source, Table):
-        blocks = np.array_split(np.arange(len(first_z)), max(1, len(first_z) // _CHUNK))
-        total = sum(np.asarray(jax.jit(gram)(first_z[b], first_x[b]), np.float64) for b in blocks)
-        made = len(first_z)
+        made = len(source.z)
+        blocks = np.array_split(np.arange(made), max(1, made // _CHUNK))
+        z, x = np.asarray(source.z, np.float32), np.asarray(source.x, np.float32)
+        total = np.sum([np.asarray(jax.jit(gram)(z[b], x[b]), np.float64) for b in blocks], axis=0)
     else:
         chunks = max(1, rows // _CHUNK)
-        simulate = source.simulate
-        grams = jax.jit(
-            lambda k: jax.lax.map(lambda i: gram(*simulate(jr.fold_in(k, i), _CHUNK)), jnp.arange(1, chunks + 1))
-        )(key)
-        total = np.asarray(grams, np.float64).sum(0)  # summed in double: a million float32 rows would not add up
         made = chunks * _CHUNK
+        simulate = source.simulate
+        grams = jax.jit(lambda k: jax.lax.map(lambda i: gram(*simulate(jr.fold_in(k, i), _CHUNK)), jnp.arange(chunks)))(
+            key
+        )
+        total = np.asarray(grams, np.float64).sum(0)  # in double: sums of a million float32 rows would not add up
     count = total[0, 0]
     posterior = regress(total, count, source.m)
     if gaussian_prior:
@@ -59,7 +67,7 @@ def pilot(
     else:
         mean = total[0, 1 + source.p :] / count
         prior = gaussian_of_moments(mean, total[1 + source.p :, 1 + source.p :] / count - np.outer(mean, mean))
-    return standardise, posterior, prior, made, round(made - count)
+    return posterior, prior, made, round(made - count)
 
 
 class SimulationError(ValueError):
