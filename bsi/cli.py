@@ -15,7 +15,7 @@ import typer
 
 from bsi import terminal
 
-CHECK_FAILED, WRONG_MODEL, JOB_FAILED, INTERRUPTED = 1, 2, 3, 130
+JOB_FAILED, INTERRUPTED = 3, 130
 
 app = typer.Typer(
     name="bsi",
@@ -191,5 +191,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        terminal.say("interrupted: run it again, it resumes")
         raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        terminal.internal_error(error)
+        raise SystemExit(JOB_FAILED) from error

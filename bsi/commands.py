@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bsi.execute import Run
     from bsi.runtime.store import Store
 
-OK, CHECK_FAILED, WRONG_MODEL, JOB_FAILED = 0, 1, 2, 3
+OK, CHECK_FAILED, WRONG_MODEL, JOB_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @dataclass
@@ -57,7 +57,7 @@ def _model(file: Path, values: Sequence[str]) -> tuple[Model, dict[str, Source]]
 
 @contextlib.contextmanager
 def _store() -> Iterator[Store]:
-    """The store, with its own errors as diagnostics."""
+    """The store, with its own errors, and a disk that cannot be written, as diagnostics."""
     from bsi.runtime.store import NotAStoreError, Store, StoreVersionError
 
     try:
@@ -70,8 +70,13 @@ def _store() -> Iterator[Store]:
         )
     except NotAStoreError as error:
         diagnostic = Diagnostic("E0611", str(error), help="set BSI_STORE to an empty or new folder")
-    except PermissionError as error:
-        diagnostic = Diagnostic("E0612", f"cannot write `{error.filename}`: permission denied", help="set BSI_STORE")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        diagnostic = Diagnostic(
+            "E0612",
+            f"cannot write `{error.filename}`: {reason}",
+            help="set BSI_STORE to a folder for the store, and `--out` to one for results",
+        )
     else:
         return
     terminal.show_diagnostics([diagnostic], {})
@@ -103,6 +108,9 @@ def _run(
     except JobFailure as failure:
         terminal.show_diagnostics([failure.diagnostic], sources)
         return JOB_FAILED
+    except KeyboardInterrupt:
+        terminal.say("interrupted: run it again, it resumes")
+        return INTERRUPTED
     finally:
         progress.done()
     terminal.show_diagnostics(run.warnings, sources)
@@ -257,10 +265,14 @@ def show_info() -> int:
 
     rows = [["python", platform.python_version()], *([name, version(name)] for name in PACKAGES)]
     rows += [["device", f"{device.platform} ({device.device_kind})"] for device in jax.devices()]
-    with _store() as store:
-        rows.append(["store", f"{store.root} ({len(store.ls())} entries)"])
+    status = OK
+    try:
+        with _store() as store:
+            rows.append(["store", f"{store.root} ({len(store.ls())} entries)"])
+    except _Wrong as wrong:
+        status = wrong.status
     terminal.out("\n".join(f"{name:<10} {value}" for name, value in rows))
-    return OK
+    return status
 
 
 def list_store() -> int:

@@ -40,6 +40,15 @@ def show_diagnostics(diagnostics: Iterable[Diagnostic], sources: Mapping[str, So
         say(render_text(ordered, sources, colour=use_colour(), width=width()))
 
 
+def internal_error(error: Exception) -> None:
+    """A mistake of ours: where it happened, and that it is ours."""
+    import traceback
+
+    traceback.print_exception(error)
+    help = "please report it with the lines above and the model; `bsi info` names the versions"
+    show_diagnostics([Diagnostic("E0901", f"internal error: {type(error).__name__}: {error}", help=help)], {})
+
+
 def table(columns: list[str], rows: list[list[str]]) -> str:
     """Left-aligned columns, as wide as their content."""
     widths = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
