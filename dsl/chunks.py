@@ -46,7 +46,7 @@ def cut(tokens: list[Token], source: Source) -> list[Chunk]:
     first = True  # of its line
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         if token.type == "_NEWLINE":
-            newline, first = token, True
+            newline, first = newline or token, True  # the first: comments may stand between it and what follows
             continue
         if not chunks or (first and _starts(token, following, chunks[-1])):
             _close(chunks, source)
