@@ -10,3 +10,5 @@ from bsi.runtime.composition.tempered import NormalPrior as NormalPrior
 from bsi.runtime.composition.tempered import SeparablePrior as SeparablePrior
 from bsi.runtime.composition.tempered import is_separable as is_separable
 from bsi.runtime.composition.tempered import temper as temper
+from bsi.runtime.composition.tilted import TiltedPrior as TiltedPrior
+from bsi.runtime.composition.tilted import tilt as tilt

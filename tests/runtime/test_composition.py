@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax.scipy.special import log_ndtr, ndtri
 
-from bsi.runtime.composition import NormalPrior, gauss, is_separable, make_rows, plain_sum, temper
+from bsi.runtime.composition import NormalPrior, gauss, is_separable, make_rows, plain_sum, temper, tilt
 from bsi.runtime.composition.tempered import AbstractPrior
 from bsi.runtime.process import signal_noise
 from bsi.runtime.samplers import DpmSolverPP
@@ -181,3 +181,34 @@ def test_improper_tempered_priors_are_seen():
 def test_separability():
     assert is_separable(lambda z: -jnp.sum(z**2, -1) - z[..., 0], 3)
     assert not is_separable(lambda z: -jnp.exp(0.3 * z[..., 0]) * z[..., 1] ** 2, 3)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 2.0, 4.0])
+def test_tilted_prior_against_a_grid(alpha):
+    """`ln p` that does not separate: a scale that is e^(z₀/4) for z₁, in the declared coordinates."""
+
+    def log_prior(z):
+        return -0.5 * jnp.sum(z**2, -1) - 0.25 * z[..., 0] - 0.1 * z[..., 0] * z[..., 1] ** 2 / (1 + z[..., 1] ** 2)
+
+    assert not is_separable(log_prior, 2)
+    prior = jax.jit(lambda power: tilt(log_prior, 2, power))(jnp.asarray(alpha))
+    axis = np.linspace(-10, 10, 801)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    log_q = np.asarray((alpha - 1) * log_prior(jnp.asarray(grid)), np.float64) - 0.5 * (grid**2).sum(-1)
+    weight = np.exp(log_q - log_q.max())
+    weight /= weight.sum()
+    mean = weight @ grid
+    covariance = (weight[:, None] * (grid - mean)).T @ (grid - mean)
+    sd = np.sqrt(np.diag(covariance))
+    assert bool(prior.proper) and float(prior.effective) > 0.2
+    np.testing.assert_allclose(prior.mean / sd, mean / sd, atol=0.01)
+    np.testing.assert_allclose(np.linalg.inv(prior.precision()), covariance, atol=0.02 * sd.max() ** 2)
+    for level in (-4.0, 0.0, 3.0):
+        a, s = (float(v) for v in signal_noise(jnp.asarray(level)))
+        u = jr.normal(jr.PRNGKey(0), (20, 2)) * jnp.sqrt(a**2 * sd**2 + s**2) + a * mean
+        log_w = log_q - 0.5 * ((np.asarray(u)[:, None] - a * grid) ** 2).sum(-1) / s**2
+        w = np.exp(log_w - log_w.max(1, keepdims=True))
+        exact = (w @ grid) / w.sum(1, keepdims=True)
+        spread = sd * s / np.sqrt(a**2 * sd**2 + s**2)
+        got = prior.plain(u, jnp.asarray(level)) + a * u
+        assert np.max(np.abs(np.asarray(got) - exact) / spread) < 0.03
