@@ -1,0 +1,83 @@
+"""The other figures: intervals along a sweep, ranks and traces of chains, training losses."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from bsi.runtime.report.corner import chosen
+from bsi.runtime.report.data import Draws, Loss, Posterior
+from bsi.runtime.report.figure import CARD, FAINT, INK, REFERENCE, SERIES, colours, grid, plain, style, svg
+
+RANK_BINS = 20
+TRACE_POINTS = 200  # a chain
+
+
+def sweep(posterior: Posterior) -> str:
+    """SVG of one small panel a coordinate: median, 50 % and 90 % intervals of every sample along the grid."""
+    columns, points = chosen(posterior), posterior.points()
+    colour, across = colours(posterior.samples), min(len(columns), 3)
+    with style():
+        figure, axes = grid(-(-len(columns) // across), across, (max(2.4, 0.32 * len(points)), 1.9))
+        for place, k in enumerate(columns):
+            ax = axes[place // across][place % across]
+            for number, s in enumerate(posterior.samples):
+                shift = (number - (len(posterior.samples) - 1) / 2) * 0.18
+                rows = np.array([np.nanquantile(s.values[i][..., k], [0.05, 0.25, 0.5, 0.75, 0.95]) for i, _ in points])
+                x = np.arange(len(points)) + shift
+                ax.vlines(x, rows[:, 0], rows[:, 4], color=colour[s.name], lw=1)
+                ax.vlines(x, rows[:, 1], rows[:, 3], color=colour[s.name], lw=3.5)
+                ax.plot(x, rows[:, 2], "o", color=CARD, ms=2.2)
+            labels = [", ".join(part.split(" = ")[1] for part in text.split(", ")) for _, text in points]
+            every = -(-len(points) // 12)
+            ax.set_xticks(range(0, len(points), every), labels[::every])
+            ax.set_title(plain(posterior.labels[k]), fontsize=9)
+            ax.set_xlabel(plain(", ".join(posterior.sweeps)))
+        for ax in [a for row in axes for a in row][len(columns) :]:
+            ax.axis("off")
+        return svg(figure, f"intervals of {posterior.name} along its sweep")
+
+
+def chains(posterior: Posterior, draws: Draws, index: tuple[int, ...]) -> str:
+    """SVG of thinned traces and of rank plots (Vehtari et al. 2021, section 5): chains that agree have flat ranks."""
+    columns = chosen(posterior)
+    with style():
+        figure, axes = grid(len(columns), 2, (3.6, 1.15))
+        for (trace, ranks), k in zip(axes, columns, strict=True):
+            x = draws.values[index][..., k]
+            order = np.argsort(np.argsort(x, axis=None)).reshape(x.shape)
+            every = max(1, x.shape[1] // TRACE_POINTS)
+            for chain in range(x.shape[0]):
+                colour = SERIES[chain % len(SERIES)]
+                trace.plot(np.arange(x.shape[1])[::every], x[chain, ::every], color=colour, lw=0.6)
+                heights, edges = np.histogram(order[chain], bins=RANK_BINS, range=(0, x.size))
+                ranks.stairs(heights, edges, baseline=None, color=colour, lw=1.1)
+            expected = x.shape[1] / RANK_BINS
+            ranks.axhline(expected, color=INK, lw=0.6, ls="--")
+            ranks.set_ylim(0, None)
+            ranks.set_yticks([])
+            trace.set_ylabel(plain(posterior.labels[k]))
+            trace.yaxis.set_major_locator(MaxNLocator(3))
+            last = k == columns[-1]
+            for ax in (trace, ranks):
+                ax.tick_params(labelbottom=last)
+        axes[-1][0].set_xlabel("draw")
+        axes[-1][1].set_xlabel("rank among all chains")
+        return svg(figure, f"traces and ranks of {draws.name}")
+
+
+def losses(loss: Loss) -> str:
+    """SVG of training curves; the first is drawn in full, the others in colour over it."""
+    with style():
+        figure, ((ax,),) = grid(1, 1, (5.6, 2.3))
+        for (name, (steps, values)), colour in zip(loss.curves.items(), (REFERENCE, *SERIES), strict=False):
+            ax.plot(steps, values, color=colour, lw=1.3, label=plain(name))
+        finite = np.concatenate([np.asarray(v)[np.isfinite(v)] for _, v in loss.curves.values()])
+        if len(finite) > 20:  # the first steps would flatten all that follows
+            low, high = np.quantile(finite, [0.0, 0.97])
+            ax.set_ylim(low - 0.05 * (high - low), high + 0.1 * (high - low) or None)
+        ax.set_xlabel("step")
+        ax.set_ylabel("loss")
+        ax.grid(color=FAINT, lw=0.5)
+        ax.legend()
+        return svg(figure, f"training loss of {loss.name}")

@@ -1,0 +1,98 @@
+"""HTML tables. Every text that comes from a user passes through `escape`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import numpy as np
+
+from bsi.runtime.reference.diagnostics import ess_bulk, rhat
+from bsi.runtime.report.data import Check, Draws, Job, Posterior
+from bsi.runtime.report.figure import VARIABLES, colours
+
+MARKS = {True: ("pass", "✓ passed"), False: ("fail", "✗ failed"), None: ("skip", "– not evaluated")}
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Short, for a table cell; an en dash for nothing."""
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}g}".replace("-", "−")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], numeric: int) -> str:
+    """`rows` hold HTML; columns from `numeric` on are set flush right."""
+
+    def cells(row: Sequence[str], tag: str) -> str:
+        return "".join(f"<{tag}{' class=n' if i >= numeric else ''}>{cell}</{tag}>" for i, cell in enumerate(row))
+
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table><thead><tr>{cells(header, "th")}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def checks(rows: Iterable[Check]) -> str:
+    """Value, standard error and bound of every check, and whether it holds."""
+    return table(
+        ("check", "result", "value", "standard error", "bound"),
+        [
+            (
+                f"<code>{escape(c.text)}</code>{f'<small>{escape(c.note)}</small>' if c.note else ''}",
+                '<span class="mark {}">{}</span>'.format(*MARKS[c.passed]),
+                number(c.value),
+                number(c.standard_error, 2),
+                number(c.bound),
+            )
+            for c in rows
+        ],
+        numeric=2,
+    )
+
+
+def jobs(rows: Iterable[Job]) -> str:
+    """What ran, what was reused, and for how long."""
+    return table(
+        ("job", "kind", "", "key", "seconds", "of these compiling"),
+        [
+            (
+                f"{escape(j.name)}{f'<small>{escape(j.reason)}</small>' if j.reason else ''}",
+                escape(j.kind),
+                "reused" if j.reused else "ran",
+                f"<code>{escape(j.key[:12])}</code>",
+                number(j.seconds, 3),
+                number(j.compile_seconds, 3),
+            )
+            for j in rows
+        ],
+        numeric=4,
+    )
+
+
+def marginals(posterior: Posterior, index: tuple[int, ...]) -> str:
+    """Mean, sd and quantiles of every coordinate, one row a sample; R-hat and ESS where there are several chains."""
+    names = keys(posterior)
+    rows = []
+    for k, label in enumerate(posterior.labels):
+        for place, s in enumerate(posterior.samples):
+            rows.append(("" if place else f"<code>{escape(label)}</code>", names[s.name], *_summary(s, index, k)))
+    return table(("parameter", "sample", "mean", "sd", "5 %", "50 %", "95 %", "R-hat", "bulk ESS"), rows, numeric=2)
+
+
+def keys(posterior: Posterior) -> dict[str, str]:
+    """Name of a sample -> its colour's patch and the name, as HTML: the legend of every figure."""
+    return {
+        name: f'<i class="key" style="background: var(--{VARIABLES[colour]})"></i>{escape(name)}'
+        for name, colour in colours(posterior.samples).items()
+    }
+
+
+def _summary(s: Draws, index: tuple[int, ...], k: int) -> list[str]:
+    x = np.asarray(s.values[index][..., k], dtype=float)
+    finite = x[np.isfinite(x)]
+    if not len(finite):
+        return ["–"] * 7
+    cells = [number(v, 3) for v in (finite.mean(), finite.std(), *np.quantile(finite, [0.05, 0.5, 0.95]))]
+    if x.shape[0] < 2 or len(finite) < x.size:
+        return [*cells, "–", "–"]
+    return [*cells, f"{rhat(x):.3f}", f"{ess_bulk(x):.0f}"]

@@ -1,0 +1,185 @@
+"""The report: complete, escaped, and whole without a network, whatever the draws look like."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from bsi.runtime.report import Check, Draws, Job, Loss, Posterior, Report, render
+from bsi.runtime.report.corner import MOST, chosen
+from bsi.runtime.report.figure import colours
+
+VOID = {"meta", "path", "use", "rect", "br"}
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, the visible text, and whether every element was closed in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.stack, self.tags, self.text, self.attributes = [], [], [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, *attr) for attr in attrs]
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, *attr) for attr in attrs]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.stack:
+            self.text.append(data)
+
+
+def draws(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def posterior(m=2, sweeps=None, reference=True, name="post"):
+    grid = tuple(len(values) for values in (sweeps or {}).values())
+    samples = [Draws("ode", "flow_ode", draws(*grid, 1, 400, m))]
+    if reference:
+        samples.append(Draws("ref", "nuts", draws(*grid, 4, 100, m, seed=1), reference=True))
+    return Posterior(name, tuple(f"theta[{k}]" for k in range(m)), tuple(samples), sweeps or {})
+
+
+EVIL = '<script>alert("1")</script>&$x$'
+
+
+def whole():
+    steps = np.arange(0.0, 300.0)
+    return Report(
+        model=EVIL,
+        source=f"bsi 1 # {EVIL}",
+        checks=(
+            Check(EVIL, 0.53, 0.004, 0.58, True, note="worst at lambda = 4"),
+            Check("rhat(ref) < 1.01", 1.02, None, 1.01, False),
+            Check("c2st(ode, bad) < 0.6", None, None, 0.6, None, note="no reference"),
+        ),
+        jobs=(
+            Job(EVIL, "train", "9f3c" * 16, False, 61.2, 3.1, "lr changed"),
+            Job("s", "sample", "ab" * 32, True, None),
+        ),
+        posteriors=(
+            Posterior(EVIL, (EVIL, "mu"), (Draws(EVIL, "nuts", draws(2, 50, 2), True, (EVIL,)),)),
+            posterior(sweeps={"lambda": (0.5, 1.0)}, name="tall"),
+        ),
+        losses=(Loss(EVIL, {EVIL: (steps, 1 / (1 + steps)), "held out": (steps[::9], np.full(34, np.nan))}),),
+        facts={"seed": EVIL},
+        notices=(EVIL,),
+    )
+
+
+def test_nothing_is_fetched_and_no_text_of_a_user_is_markup():
+    page = render(whole())
+    outline = Outline(page)
+    assert outline.stack == [] and not {"script", "link", "img", "iframe", "object"} & set(outline.tags)
+    links = [value for _, name, value in outline.attributes if name in ("href", "xlink:href", "src")]
+    assert links and all(value.startswith("#") for value in links)
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+    assert "@import" not in page and "@font-face" not in page
+    assert "".join(outline.text).count('alert("1")</script>') >= 10
+
+
+def test_every_id_is_unique_and_every_link_has_its_target():
+    attributes = Outline(render(whole())).attributes
+    ids = [value for _, name, value in attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert {value[1:] for _, name, value in attributes if name == "xlink:href"} <= set(ids)
+
+
+def test_figures_take_their_colours_from_the_page():
+    page = render(whole())
+    style = page[page.index("<style>") : page.index("</style>")]
+    rest = page[page.index("</style>") :]
+    light, dark = style.split("prefers-color-scheme: dark")
+    for name in set(re.findall(r"var\(--([\w-]+)\)", page)):
+        assert f"--{name}:" in light and f"--{name}:" in dark
+    assert re.findall(r"(?:fill|stroke): (#\w+)", rest) == []
+
+
+def test_verdicts_values_and_jobs_are_told():
+    text = " ".join(Outline(render(whole())).text)
+    for told in (
+        "1 failed",
+        "1 passed",
+        "1 not evaluated",
+        "0.53",
+        "0.004",
+        "worst at lambda = 4",
+        "1.02",
+        "no reference",
+    ):
+        assert told in text
+    for told in ("9f3c9f3c9f3c", "61.2", "lr changed", "reused", "lambda = 0.5", "lambda = 1", "failed its own checks"):
+        assert told in text
+
+
+def test_a_sweep_has_its_intervals_and_one_corner_plot_a_point():
+    page = render(Report("m", "", posteriors=(posterior(sweeps={"lambda": (0.5, 1.0, 2.0), "mu": (1.0, 2.0)}),)))
+    assert page.count('aria-label="corner plot') == 6 and page.count('aria-label="intervals') == 1
+    assert "lambda = 2, mu = 1" in page
+
+
+def test_few_coordinates_are_all_shown():
+    assert chosen(posterior(m=3)) == [0, 1, 2]
+
+
+def test_of_many_coordinates_those_that_differ_most_are_shown():
+    many = posterior(m=14)
+    many.samples[0].values[..., [12, 3]] += 3.0
+    many.samples[0].values[..., 7] *= 9.0
+    picked = chosen(many)
+    assert len(picked) == MOST and picked == sorted(picked) and {3, 7, 12} <= set(picked)
+    assert f"{MOST} of 14 coordinates, those where samplers and reference differ most" in render(
+        Report("m", "", posteriors=(many,))
+    )
+    alone = posterior(m=14, reference=False)
+    assert chosen(alone) == list(range(MOST))
+    assert "declared first" in render(Report("m", "", posteriors=(alone,)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        draws(1, 300, 2) * np.nan,
+        np.where(draws(1, 300, 2) > 1, np.inf, draws(1, 300, 2)),
+        np.full((1, 300, 2), 3.5),
+        np.tan(3 * draws(1, 300, 2)) * 1e8,
+        draws(1, 3, 2),
+        draws(1, 300, 2) * 1e-12 + 1.0,
+    ],
+    ids=["nan", "inf", "constant", "heavy", "few", "tiny"],
+)
+def test_ugly_draws_still_make_a_page(values):
+    samples = (Draws("bad", "ddim", values), Draws("ref", "nuts", draws(2, 50, 2), reference=True))
+    page = render(Report("m", "", posteriors=(Posterior("post", ("a", "b"), samples),)))
+    assert Outline(page).stack == [] and page.count("<svg") == 2
+
+
+def test_one_coordinate_and_nothing_at_all():
+    assert render(Report("m", "", posteriors=(posterior(m=1),))).count("<svg") == 2
+    assert "<h1>m</h1>" in render(Report("m", "bsi 1"))
+
+
+def test_the_same_run_gives_the_same_page():
+    assert render(whole()) == render(whole())
+
+
+def test_references_are_neutral_and_samplers_keep_their_colours():
+    samples = tuple(
+        Draws(n, "x", draws(1, 2, 1), r) for n, r in (("ref", True), ("a", False), ("b", False), ("ref2", True))
+    )
+    colour = colours(samples)
+    assert colour["ref"] == colour["ref2"] and len(set(colour.values())) == 3
+    assert colour["a"] == colours(samples[1:])["a"]
