@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from bsi.dsl import ast
 from bsi.dsl.diagnostic import Diagnostic, Fix, Label
@@ -15,9 +15,9 @@ from bsi.dsl.span import Span
 from bsi.dsl.tokens import span_of
 
 if TYPE_CHECKING:
-    from lark import Token, Tree
+    from lark import Token
 
-    Node: TypeAlias = Tree[Token] | Token
+Tree: TypeAlias = Any  # lark.Tree: what its children are is the grammar's business, and the `match` statements
 
 DEPTH = 128  # of nested or chained operations: far more than anyone writes, well below Python's recursion limit
 REDUCERS = ("sum", "prod", "min", "max")
@@ -42,7 +42,7 @@ class Builder:
 
     # ------------------------------------------------------------ declarations
 
-    def declaration(self, tree: Tree[Token]) -> tuple[ast.Edition | ast.Declaration, ...]:
+    def declaration(self, tree: Tree) -> tuple[ast.Edition | ast.Declaration, ...]:
         """The nodes of a declaration's tree: one, or as many as a `dim` line has names."""
         span = self.span(tree)
         match tree.data, tree.children:
@@ -87,32 +87,32 @@ class Builder:
                 return (ast.Check(span, self.call(metric), operator.value, self.expr(bound)),)
         raise AssertionError(f"no such declaration: {tree.data}")
 
-    def dim(self, tree: Tree[Token]) -> ast.Dim:
+    def dim(self, tree: Tree) -> ast.Dim:
         name, value = tree.children
         return ast.Dim(self.span(tree), self.declared(name), value and self.expr(value))
 
-    def factor(self, tree: Tree[Token]) -> ast.Factor:
+    def factor(self, tree: Tree) -> ast.Factor:
         law, *observation, names, power = tree.children
         seen = self.name(observation[0]) if observation else None
         return ast.Factor(self.span(tree), self.name(law), seen, self.names(names), power and self.expr(power))
 
-    def parameters(self, tree: Tree[Token]) -> tuple[ast.Name, ...]:
+    def parameters(self, tree: Tree) -> tuple[ast.Name, ...]:
         return self.names(tree.children[0])
 
-    def names(self, tree: Tree[Token]) -> tuple[ast.Name, ...]:
+    def names(self, tree: Tree) -> tuple[ast.Name, ...]:
         """Names between brackets; each may stand there once."""
         names = tuple(self.declared(child) for child in tree.children)
         self.once(names)
         return names
 
-    def type(self, tree: Tree[Token]) -> ast.Type:
+    def type(self, tree: Tree) -> ast.Type:
         base, bounds, dimensions = tree.children
         arguments = tuple(self.argument(child) for child in bounds.children) if bounds else ()
         self.once(argument.name for argument in arguments if argument.name)
         dims = tuple(self.expr(child) for child in dimensions.children) if dimensions else ()
         return ast.Type(self.span(tree), self.name(base), arguments, dims)
 
-    def law(self, tree: Tree[Token]) -> ast.LawSource:
+    def law(self, tree: Tree) -> ast.LawSource:
         match tree.data, tree.children:
             case "call", _:
                 return self.call(tree)
@@ -128,13 +128,13 @@ class Builder:
                 return ast.Body(self.span(tree), body)
         raise AssertionError(f"no such law: {tree.data}")
 
-    def statement(self, tree: Tree[Token]) -> ast.Draw | ast.Bind:
+    def statement(self, tree: Tree) -> ast.Draw | ast.Bind:
         name, value = tree.children
         if tree.data == "draw":
             return ast.Draw(self.span(tree), self.declared(name), self.call(value))
         return ast.Bind(self.span(tree), self.declared(name), self.expr(value), let=tree.data == "bind")
 
-    def options(self, tree: Tree[Token] | None, owner: Span) -> ast.Options:
+    def options(self, tree: Tree | None, owner: Span) -> ast.Options:
         """An options block; an absent one is an empty tuple at the end of its owner."""
         if tree is None:
             return ast.Options(Span(owner.end, owner.end, self.file), ())
@@ -152,7 +152,7 @@ class Builder:
 
     # ------------------------------------------------------------ expressions
 
-    def expr(self, tree: Tree[Token]) -> ast.Expr:
+    def expr(self, tree: Tree) -> ast.Expr:
         """An expression; refused where it is nested deeper than `DEPTH`."""
         self.depth += 1
         if self.depth > DEPTH:
@@ -162,7 +162,7 @@ class Builder:
         self.depth -= 1
         return node
 
-    def expression(self, tree: Tree[Token]) -> ast.Expr:
+    def expression(self, tree: Tree) -> ast.Expr:
         span = self.span(tree)
         match tree.data, tree.children:
             case "number", [token]:
@@ -205,13 +205,13 @@ class Builder:
                                          reducer.value)  # fmt: skip
         raise AssertionError(f"no such expression: {tree.data}")
 
-    def item(self, tree: Tree[Token]) -> ast.Expr | ast.Slice:
+    def item(self, tree: Tree) -> ast.Expr | ast.Slice:
         if tree.data != "slice":
             return self.expr(tree)
         lower, upper = tree.children
         return ast.Slice(self.span(tree), lower and self.expr(lower), upper and self.expr(upper))
 
-    def call(self, tree: Tree[Token]) -> ast.Call:
+    def call(self, tree: Tree) -> ast.Call:
         function, arguments = tree.children
         values = tuple(self.argument(child) for child in arguments.children) if arguments else ()
         self.once(argument.name for argument in values if argument.name)
@@ -221,7 +221,7 @@ class Builder:
                             "put it first, or name it", Label(before.span, "named"))  # fmt: skip
         return ast.Call(self.span(tree), self.name(function), values)
 
-    def argument(self, tree: Tree[Token]) -> ast.Argument:
+    def argument(self, tree: Tree) -> ast.Argument:
         name, value = tree.children
         return ast.Argument(self.span(tree), name and self.declared(name), self.expr(value))
 
@@ -250,18 +250,15 @@ class Builder:
     def string(self, token: Token) -> ast.String:
         for match in re.finditer(r"\\(.)", token[1:-1]):
             if match[1] not in ESCAPES:
-                start = cast(int, token.start_pos) + 1 + match.start()
+                start = span_of(token, self.file).start + 1 + match.start()
                 self.refuse("E0113", f"`{match[0]}` has no meaning in a text", Span(start, start + 2, self.file),
                             r'the escapes are `\\`, `\"`, `\n` and `\t`; write a path with `/`')  # fmt: skip
         return ast.String(span_of(token, self.file), re.sub(r"\\(.)", lambda m: ESCAPES[m[1]], token[1:-1]))
 
     # ------------------------------------------------------------ helpers
 
-    def span(self, tree: Node) -> Span:
-        if not hasattr(tree, "meta"):
-            return span_of(cast("Token", tree), self.file)
-        meta = cast("Tree[Token]", tree).meta
-        return Span(meta.start_pos, meta.end_pos, self.file)
+    def span(self, tree: Tree) -> Span:
+        return Span(tree.meta.start_pos, tree.meta.end_pos, self.file)
 
     def refuse(self, code: str, message: str, span: Span, help_: str, *secondary: Label) -> NoReturn:
         raise Refused(Diagnostic(code, message, Label(span), secondary, help=help_))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from bsi.dsl import ast
-from bsi.dsl.build import Builder, Refused
+from bsi.dsl.build import Builder, Refused, Tree
 from bsi.dsl.chunks import Chunk, cut
 from bsi.dsl.diagnostic import Diagnostic, Fix, Label
 from bsi.dsl.grammar import grammar
@@ -15,7 +15,7 @@ from bsi.dsl.syntax import stopped, unknown_declaration
 from bsi.dsl.tokens import lex
 
 if TYPE_CHECKING:
-    from lark import Token, Tree
+    pass
 
 EDITIONS = (1,)
 
@@ -56,13 +56,13 @@ def _declaration(chunk: Chunk, file: str) -> tuple[Built, list[Diagnostic]]:
         return (), [*chunk.diagnostics, diagnostic]
     builder = Builder(file)
     try:
-        built = builder.declaration(cast("Tree[Token]", tree))
+        built = builder.declaration(tree)
     except Refused as refused:
         return (), [*chunk.diagnostics, *builder.diagnostics, refused.diagnostic]
     return built, [*chunk.diagnostics, *builder.diagnostics]
 
 
-def _tree(chunk: Chunk, file: str) -> tuple[Tree[Token] | None, Diagnostic | None]:
+def _tree(chunk: Chunk, file: str) -> tuple[Tree | None, Diagnostic | None]:
     """Feed the tokens to the LALR parser: its tree, or where it stopped."""
     from lark import Token, UnexpectedToken
 
