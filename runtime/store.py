@@ -321,6 +321,8 @@ def enable_compilation_cache(store: Store) -> None:
     jax.config.update("jax_compilation_cache_dir", str(store.root / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)  # below, reading costs as much as compiling
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    # XLA's own caches would put the store's path into every key: a store that was moved would compile again
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
 
 
 def _digest(path: Path) -> str:
