@@ -245,13 +245,13 @@ def explain_code(code: str) -> int:
 
 
 def report_again(folder: Path) -> int:
-    from bsi.reporting import write_again
+    from bsi.reporting import write_report
 
     if not (folder / "checks.json").is_file():
         wrong = Diagnostic("E0009", f"`{folder}` holds no results", help="name the folder that `bsi run` wrote")
         terminal.show_diagnostics([wrong], {})
         return WRONG_MODEL
-    terminal.say(f"wrote {write_again(folder)}")
+    terminal.say(f"wrote {write_report(folder)}")
     return OK
 
 

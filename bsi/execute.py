@@ -42,6 +42,7 @@ class JobRecord:
     reused: bool
     seconds: float
     compile_seconds: float
+    reason: str
     info: dict[str, Any] = field(default_factory=dict)
 
 
@@ -74,9 +75,7 @@ class Run:
         }
 
 
-def execute(
-    program: Program, out: Path, store: Store, progress: Progress, *, seed: int, profile: str, source: str = ""
-) -> Run:
+def execute(program: Program, out: Path, store: Store, progress: Progress, *, seed: int, profile: str) -> Run:
     """Runs every job of the plan, in order.
 
     Raises:
@@ -84,6 +83,8 @@ def execute(
     """
     enable_compilation_cache(store)
     out.mkdir(parents=True, exist_ok=True)
+    (source,) = program.sources.values()
+    write_atomically(out / f"{program.name}.bsi", source.text.encode())
     jobs = plan(program, store)
     context = Context(program, store, progress, {job.name: job.key for job in jobs})
     run = Run(out, [], [], [], enforced=profile == "full")
@@ -97,6 +98,9 @@ def execute(
     finally:
         write_atomically(out / "checks.json", json.dumps(run.summary(), indent=2, allow_nan=False).encode())
         write_atomically(out / "bsi.lock", lock.content(program, jobs, seed=seed, profile=profile).encode())
+    from bsi.reporting import write_report  # matplotlib: only when there is something to draw
+
+    write_report(out)
     return run
 
 
@@ -106,7 +110,7 @@ def _run_job(context: Context, job: Job, warnings: list[Diagnostic]) -> JobRecor
         entry = store.look(job.key)
         if isinstance(entry, Entry):
             store.remember(context.program.name, job.name, job.key, job.inputs)
-            return JobRecord(job.name, job.kind, job.key, True, 0.0, 0.0, entry.meta["info"])
+            return JobRecord(job.name, job.kind, job.key, True, 0.0, 0.0, job.reason, entry.meta["info"])
         if isinstance(entry, Damaged):
             message = f"the stored result of `{job.name}` is damaged and was computed again: {entry.reason}"
             warnings.append(about(context.program, job.node, "W0605", message, notes=(str(entry.path),)))
@@ -114,7 +118,7 @@ def _run_job(context: Context, job: Job, warnings: list[Diagnostic]) -> JobRecor
         with _stopwatch() as watch:
             store.write(job.key, job.kind, meta, lambda folder: meta.update(_compute(context, job, folder)))
         Checkpoint(store, job.key).clear()
-    return JobRecord(job.name, job.kind, job.key, False, watch[0], watch[1], meta["info"])
+    return JobRecord(job.name, job.kind, job.key, False, watch[0], watch[1], job.reason, meta["info"])
 
 
 def _compute(context: Context, job: Job, folder: Path) -> dict[str, Any]:

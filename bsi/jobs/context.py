@@ -17,7 +17,7 @@ from bsi.runtime.progress import Progress
 from bsi.runtime.store import Store
 from bsi.runtime.training import Fit
 
-FIT, DRAWS, STATS, LOSSES = "fit.eqx", "draws.npz", "stats.npz", "losses.npz"
+FIT, DRAWS, STATS = "fit.eqx", "draws.npz", "stats.npz"
 
 
 @dataclass(frozen=True)

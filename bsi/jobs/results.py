@@ -41,6 +41,8 @@ def save_tree_of(context: Context, job: Job, path: Path) -> None:
             "sample": node.name,
             "method": node.method,
             "posterior": node.posterior,
+            "reference": node.reference,
+            "sweeps": list(draws.sweeps),
             "key": job.key,
             "seed": dict(node.options).get("seed"),
             "info": draws.meta["info"],

@@ -12,10 +12,10 @@ import numpy as np
 from bsi.compiler.ir import Train
 from bsi.compiler.lower.model import training_options
 from bsi.failure import JobFailure, about
-from bsi.jobs.context import FIT, LOSSES, Context
+from bsi.jobs.context import FIT, Context
 from bsi.runtime.files import load_arrays, save_arrays, save_tree
 from bsi.runtime.store import Checkpoint
-from bsi.runtime.training import Simulator, Table, train
+from bsi.runtime.training import Simulator, Table, TrainingInfo, train
 
 TABLE = "table.npz"
 
@@ -77,11 +77,21 @@ def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoin
             )
         )
     save_tree(folder / FIT, trained)
-    save_arrays(folder / LOSSES, {"train": info.train_loss, "held_out": info.held_out_loss})
     return {
+        "losses": _curves(info),
         "steps": info.steps,
         "best_step": list(info.best_step),
         "simulations": info.simulations,
         "non_finite": info.bad_rows,
         "gates": list(info.gates),
     }
+
+
+def _curves(info: TrainingInfo) -> dict[str, dict[str, list[float]]]:
+    """Loss curves of the score network as JSON, one point a chunk of steps; what was not reached is left out."""
+    curves = {}
+    for name, losses in (("training", info.train_loss[:, 0]), ("held-out", info.held_out_loss[:, 0])):
+        steps = np.linspace(0, info.steps, len(losses) + 1)[1:]
+        known = np.isfinite(losses)
+        curves[name] = {"steps": steps[known].tolist(), "values": np.asarray(losses, float)[known].tolist()}
+    return curves
