@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from bsi.dsl import ast
@@ -141,24 +141,27 @@ class Builder:
         items = []
         for child in tree.children:
             key, value = child.children
-            if value.data == "configured":
-                kind, inner = value.children
-                configured = ast.Configured(self.span(value), self.name(kind), self.options(inner, self.span(value)))
-                items.append(ast.Option(self.span(child), self.declared(key), configured))
-            else:
-                items.append(ast.Option(self.span(child), self.declared(key), self.expr(value)))
+            built = self.nested(value, self.configured) if value.data == "configured" else self.expr(value)
+            items.append(ast.Option(self.span(child), self.declared(key), built))
         self.once(item.name for item in items)
         return ast.Options(self.span(tree), tuple({item.name.id: item for item in reversed(items)}.values())[::-1])
+
+    def configured(self, tree: Tree) -> ast.Configured:
+        kind, options = tree.children
+        return ast.Configured(self.span(tree), self.name(kind), self.options(options, self.span(tree)))
 
     # ------------------------------------------------------------ expressions
 
     def expr(self, tree: Tree) -> ast.Expr:
-        """An expression; refused where it is nested deeper than `DEPTH`."""
+        return self.nested(tree, self.expression)
+
+    def nested(self, tree: Tree, build: Callable[[Tree], ast.Expr]) -> ast.Expr:
+        """Build a node one level deeper; refused below `DEPTH`."""
         self.depth += 1
         if self.depth > DEPTH:
             self.refuse("E0125", f"this is nested more than {DEPTH} levels deep", self.span(tree),
                         "name its parts with `let`, or sum a list: `sum([a, b, c])`")  # fmt: skip
-        node = self.expression(tree)
+        node = build(tree)
         self.depth -= 1
         return node
 

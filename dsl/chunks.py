@@ -44,7 +44,7 @@ def cut(tokens: list[Token], source: Source) -> list[Chunk]:
     chunks: list[Chunk] = []
     newline: Token | None = None
     first = True  # of its line
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip(tokens, [*tokens[1:], None], strict=False):
         if token.type == "_NEWLINE":
             newline, first = newline or token, True  # the first: comments may stand between it and what follows
             continue

@@ -100,7 +100,7 @@ MISTAKES = (
             "let a = 1 + if 1 < 2 then 3 else 4", found="IF", previous=OPERATORS + " " + COMPARISONS + " NOT"),
     Mistake("E0122", "`{previous} over` needs brackets here",
             "put brackets around the whole `{previous} over ... : ...`",
-            "let a = 2 * sum over i in d : i", found="OVER"),
+            "let a = 2 * sum over i in d : i", found="OVER", previous="NAME"),
     Mistake("E0111", "`{found}` is a keyword, so it cannot be a name", "choose another name",
             "param data : real", found="KEYWORD", expected="NAME"),
     # Declarations that are nearly right.

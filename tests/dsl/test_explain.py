@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+
+import bsi
 from bsi.dsl.explain import codes, explain
 from bsi.dsl.parser import parse
 from bsi.dsl.span import Source
-
-import bsi
 
 PACKAGE = Path(bsi.__file__).parent
 EXAMPLE = re.compile(r"```bsi (bad|good)\n(.*?)\n```", re.DOTALL)
