@@ -71,7 +71,7 @@ def _build(text: str, file: Path | None) -> Lark:
         data, memo = parser.memo_serialize([TerminalDef, Rule])
         data["options"] = {name: value for name, value in data["options"].items() if name != "postlex"}
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
-            _write(file, json.dumps([data, memo]))
+            _write(file, json.dumps([data, memo]))  # the form Lark's own standalone parsers are loaded from
     return parser
 
 
@@ -80,17 +80,24 @@ def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
+        stream.write(f"{_checksum(text)}\n{text}")
     os.replace(temporary, file)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _load(file: Path) -> Lark | None:
     from lark import Lark
 
     try:
-        data, memo = json.loads(file.read_text(encoding="utf-8"), object_hook=_integer_keys)
+        checksum, _, text = file.read_text(encoding="utf-8").partition("\n")
     except (OSError, ValueError):
         return None
+    if checksum != _checksum(text):
+        return None
+    data, memo = json.loads(text, object_hook=_integer_keys)
     return Lark._load_from_dict(data, memo, postlex=KeepEveryToken())
 
 

@@ -70,7 +70,7 @@ def _diagnostic(diagnostic: Diagnostic, sources: Mapping[str, Source], style: St
     out = [head + style.paint(lines[0].lstrip(" "), BOLD), *(style.paint(line, BOLD) for line in lines[1:])]
     labels = [*([diagnostic.primary] if diagnostic.primary else []), *diagnostic.secondary]
     known = [label for label in labels if label.span.file in sources]
-    gutter = max((len(str(_lines_of(label, sources)[1])) for label in known), default=0)
+    gutter = max((len(str(_lines_of(label, sources)[1])) for label in known), default=1)
     files = list(dict.fromkeys(label.span.file for label in labels))
     for file in files:
         here = [label for label in labels if label.span.file == file]
@@ -82,7 +82,7 @@ def _diagnostic(diagnostic: Diagnostic, sources: Mapping[str, Source], style: St
         out.append(f"{' ' * gutter}{style.paint(arrow, BLUE)} {file}:{line}:{column}")
         marks = [mark for label in here for mark in _marks(label, sources[file], label is diagnostic.primary)]
         out += _snippet(sources[file], marks, gutter, diagnostic.severity, style)
-    bar = style.paint(f"{' ' * gutter} =", BLUE) if files else " " * 2 + style.paint("=", BLUE)
+    bar = style.paint(f"{' ' * gutter} =", BLUE)
     if files and (diagnostic.notes or diagnostic.help):
         out.append(style.paint(f"{' ' * gutter} |", BLUE))
     advice = [("note", note) for note in diagnostic.notes] + ([("help", diagnostic.help)] if diagnostic.help else [])

@@ -132,8 +132,18 @@ def test_edition(text, expected):
     assert [d.code for d in parse(Source("m.bsi", text))[1]] == expected
 
 
-@pytest.mark.parametrize("text", ["(" * 50_000, "let a = " + "(" * 9_000 + "1" + ")" * 9_000, "let a = " + "1+" * 9_000 + "1",
-                                  "let a = " + "not " * 9_000 + "b", "net u = " + "mlp { a = " * 2_000 + "1" + "}" * 2_000,
-                                  "let a = " + "9" * 9_000, "let a = b" + "[0]" * 9_000])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 50_000,
+        "let a = " + "(" * 9_000 + "1" + ")" * 9_000,
+        "let a = " + "1+" * 9_000 + "1",
+        "let a = " + "not " * 9_000 + "b",
+        "net u = " + "mlp { a = " * 2_000 + "1" + "}" * 2_000,
+        "let a = " + "9" * 9_000,
+        "let a = b" + "[0]" * 9_000,
+    ],
+    ids=lambda text: text[:20],
+)
 def test_absurd_depth_is_a_diagnostic(text):
     assert len(errors(text)) == 1
