@@ -180,7 +180,7 @@ def _room(gutter: int, width: int | None) -> int:
 def _source_line(source: Source, number: int, gutter: int, cut: int, style: Style) -> str:
     text, room = _shown(source.line(number)).rstrip(), _room(gutter, style.width)
     if cut:
-        text = "..." + _slice(text, cut + 3, cut + room)
+        text = "..." + _slice(text, cut + 3, columns(text))
     if columns(text) > room:
         text = _slice(text, 0, room - 3) + "..."
     return f"{style.paint(f'{number:>{gutter}} |', BLUE)} {text}".rstrip()

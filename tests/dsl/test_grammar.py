@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bsi.dsl.grammar import cache_file, grammar
+from bsi.dsl.grammar import GRAMMAR, cache_file, grammar, keywords, nouns
 from bsi.dsl.parser import parse
 from bsi.dsl.span import Source
 from tests.dsl.helpers import EVERYTHING
@@ -66,3 +66,11 @@ def test_two_thousand_lines_take_less_than_a_second():
     start = time.process_time()
     parse(source)
     assert time.process_time() - start < 1.0
+
+
+def test_the_reference_lists_every_noun_and_keyword():
+    reference = (GRAMMAR.parent / "README.md").read_text(encoding="utf-8")
+    for noun in nouns().values():
+        assert f"\n| `{noun}` | `{noun} " in reference
+    listed = reference.split("the nouns, and `")[1].split("`")[0].split()
+    assert sorted(listed) == sorted(keywords() - set(nouns().values()))

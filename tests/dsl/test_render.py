@@ -1,6 +1,8 @@
 """What people and programs see of a diagnostic: golden texts, and the formats' own rules."""
 
+import itertools
 import json
+import re
 
 import pytest
 
@@ -131,7 +133,7 @@ def test_narrow_terminals():
     text = render_text([Diagnostic("E0301", message, place(source, "130", "here"))], {"m.bsi": source}, width=40)
     assert max(map(columns, text.split("\n"))) <= 40
     lines = text.split("\n")
-    line, carets = next((a, b) for a, b in zip(lines, lines[1:], strict=False) if a.startswith("1 | ..."))
+    line, carets = next((a, b) for a, b in itertools.pairwise(lines) if a.startswith("1 | ..."))
     assert line.endswith("...")
     assert line[carets.index("^") : carets.index("^") + 3] == "130" and carets.endswith("^^^ here")
 
@@ -166,8 +168,6 @@ def test_summary_counts():
 
 def test_colour_only_when_asked():
     plain, coloured = (render_text([SHAPE], {TALL.file: TALL}, colour=colour) for colour in (False, True))
-    import re
-
     assert "\x1b" not in plain and coloured != plain
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
