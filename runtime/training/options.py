@@ -21,7 +21,7 @@ class TrainingOptions:
     """
 
     architecture: Architecture = field(default_factory=Architecture)
-    steps: int = 12_000
+    steps: int = 8_000
     batch: int = 512
     learning_rate: float = 1e-3
     warmup: int = 200
