@@ -82,6 +82,7 @@ def _log_ratio(log_prior: LogPrior, power: Array, z: Array, mean: Array, root: A
 
 
 def _nodes(m: int, count: int) -> Float[Array, "count m"]:
-    """Scrambled Sobol points as standard normals, with mean exactly 0."""
-    points = norm.ppf(qmc.Sobol(m, seed=0).random(count // 2).clip(1e-6, 1 - 1e-6))
+    """Sobol points, off the edges by half a cell, as standard normals; with their negatives, so that the mean is 0."""
+    half = count // 2
+    points = norm.ppf(qmc.Sobol(m, scramble=False).random(half) + 0.5 / half)
     return jnp.asarray(np.concatenate([points, -points]), jnp.float32)

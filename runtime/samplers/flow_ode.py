@@ -42,7 +42,7 @@ class FlowOde(AbstractSampler):
         grid = self.schedule.grid(2 if self.steps is None else self.steps).astype(dtype)
         sigma = jnp.exp(-0.5 * grid)
 
-        def field(sigma: Array, y: Array, _: Any) -> Array:
+        def field(sigma: Any, y: Array, _: Any) -> Array:
             log_snr = -2.0 * jnp.log(sigma)
             a, _ = signal_noise(log_snr)
             return (y - denoiser(a * y, log_snr)) / sigma

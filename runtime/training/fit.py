@@ -118,12 +118,12 @@ def train(
     def assemble(arrays: Any) -> Fit:
         return _with_parts(template, eqx.combine(arrays, static))
 
-    if table:
+    if isinstance(source, Table):
         (z, x, ok), (held_z, held_x, held_ok) = _split(source, options.holdout, keys["held"])
         repeats = max(1, _HELD_OUT_ROWS // len(held_z))
         held_rows = tuple(jnp.tile(v, (repeats,) + (1,) * (v.ndim - 1)) for v in (held_z, held_x, held_ok))
     else:
-        z = x = ok = None
+        z = x = ok = jnp.zeros(0)
         made += _HELD_OUT_ROWS
         held_rows = jax.jit(lambda k: clean(*source.simulate(k, _HELD_OUT_ROWS)))(keys["held"])
     held_noise = jr.fold_in(keys["held"], 1)
@@ -137,7 +137,7 @@ def train(
         return jnp.stack([jnp.sum(loss * held_rows[2]) / jnp.sum(held_rows[2]) for loss, _ in per_row])
 
     def batch(batch_key: PRNGKeyArray, step: Array, data: Any) -> tuple[Any, Array]:
-        if table:
+        if isinstance(source, Table):
             z, x, ok, order = data
             at = jax.lax.dynamic_slice_in_dim(order, (step % length) * options.batch, options.batch)
             return (z[at], x[at], ok[at]), jnp.asarray(0, jnp.int32)
@@ -168,11 +168,11 @@ def train(
         train_loss=np.asarray(state.train_loss),
         held_out_loss=np.asarray(state.held_out_loss),
         steps=steps,
-        best_step=tuple(int(s) for s in state.best_step),
+        best_step=(int(state.best_step[0]), int(state.best_step[1])),
         seconds=time.perf_counter() - began,
         simulations=made if table else made + steps * options.batch,
         bad_rows=bad + int(state.bad_rows) + (0 if table else int(jnp.sum(held_rows[2] == 0.0))),
-        gates=tuple(float(g) for g in gates),
+        gates=(float(gates[0]), float(gates[1])),
         failed=failed,
     )
     return (None if failed else fit), info
@@ -227,9 +227,11 @@ def _split(table: Table, holdout: float, key: PRNGKeyArray) -> tuple[Any, Any]:
     finite = np.flatnonzero(np.isfinite(z).all(-1) & np.isfinite(x).all(-1))
     order = finite[np.asarray(jr.permutation(key, len(finite)))]
     cut = len(order) - max(1, int(holdout * len(order)))
-    return tuple(
-        tuple(map(jnp.asarray, (z[at], x[at], np.ones(len(at), np.float32)))) for at in (order[:cut], order[cut:])
-    )
+
+    def part(at: np.ndarray) -> Any:
+        return tuple(map(jnp.asarray, (z[at], x[at], np.ones(len(at), np.float32))))
+
+    return part(order[:cut]), part(order[cut:])
 
 
 def _epochs(key: PRNGKeyArray, step: int, count: int, rows: int) -> Array:
