@@ -91,6 +91,8 @@ def execute(program: Program, out: Path, store: Store, progress: Progress, *, se
     try:
         for job in jobs:
             run.jobs.append(_run_job(context, job, run.warnings))
+            if job.kind == "train":
+                run.warnings += train_job.warnings(program, program.trains[job.node], run.jobs[-1].info)
             if job.kind in ("sample", "reference"):
                 save_tree_of(context, job, out / f"{job.name}.nc")
             if job.kind == "check":

@@ -9,8 +9,9 @@ import jax
 import jax.random as jr
 import numpy as np
 
-from bsi.compiler.ir import Train
+from bsi.compiler.ir import Program, Train
 from bsi.compiler.lower.model import training_options
+from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import FIT, Context
 from bsi.runtime.files import load_arrays, save_arrays, save_tree
@@ -33,6 +34,16 @@ def simulate(context: Context, node: Train, folder: Path) -> dict[str, Any]:
     finite = np.isfinite(x).all(-1)
     save_arrays(folder / TABLE, {"z": z, "x": x})
     return {"simulations": n, "non_finite": int(n - finite.sum())}
+
+
+def warnings(program: Program, node: Train, info: dict[str, Any]) -> list[Diagnostic]:
+    """What a trained fit has not seen: simulations that were left out."""
+    if not info["non_finite"]:
+        return []
+    left_out = f"{info['non_finite']:_} of {info['simulations']:_} simulations for `{node.name}`"
+    message = f"{left_out} are not finite and were left out"
+    help = "look for a division by zero, a log of a negative number or an overflow in the forward model"
+    return [about(program, node.likelihood or node.name, "W0606", message, help=help)]
 
 
 def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:

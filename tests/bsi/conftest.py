@@ -11,33 +11,34 @@ from tests.bsi.helpers import TINY
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory):
-    """JAX's compiled programs, shared by the stores of all tests: they are what takes the time."""
-    return tmp_path_factory.mktemp("xla")
+def new_store(tmp_path_factory):
+    """A function that makes a store. All share JAX's compiled programs: they are what takes the time."""
+    compiled = tmp_path_factory.mktemp("xla")
 
+    def make(root: Path) -> Store:
+        store = Store(root)
+        (root / "xla").symlink_to(compiled)
+        return store
 
-def _store(root: Path, compiled: Path) -> Store:
-    store = Store(root)
-    (root / "xla").symlink_to(compiled)
-    return store
+    return make
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, compiled):
+def folder(tmp_path, monkeypatch, new_store):
     """An empty working folder; `$BSI_STORE` names its store."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BSI_STORE", str(tmp_path / "store"))
-    _store(tmp_path / "store", compiled)
+    new_store(tmp_path / "store")
     return tmp_path
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory, compiled):
+def tiny_run(tmp_path_factory, new_store):
     """The tiny model, run once: `tiny.bsi`, `store/`, `runs/tiny/`. Copy it before changing it."""
     folder = tmp_path_factory.mktemp("ran")
     path = folder / "tiny.bsi"
     path.write_text(TINY)
-    bsi.load(path).run(folder / "runs/tiny", store=_store(folder / "store", compiled))
+    bsi.load(path).run(folder / "runs/tiny", store=new_store(folder / "store"))
     return folder
 
 

@@ -47,6 +47,16 @@ def test_a_simulator_that_makes_nan_is_status_3(folder):
     assert results("runs/nan")["jobs"] == [] and Path("runs/nan/bsi.lock").exists()
 
 
+def test_simulations_that_were_left_out_are_a_warning(folder):
+    some = edit(NAN, ("log(-1 - mu^2)", "log(mu + 1)"))  # P(mu < -1) = 16 %
+    write("some.bsi", edit(some, ("seed = 2", "seed = 2, compose = sum"), ("f[3] = [0.1, 0.4, 0.2]", "f = 0.4")))
+    run = cli("run", "some.bsi")
+    assert run.status == 0, run.err
+    assert "warning[W0606]" in run.err and "of 2" in run.err and "some.bsi:8:1" in run.err
+    info = results("runs/some")["jobs"][0]["info"]
+    assert 0.14 < info["non_finite"] / info["simulations"] < 0.18  # about 20 000 simulations: sd .003
+
+
 def test_a_solver_that_gives_up_is_status_3_and_loses_nothing(folder):
     write("tiny.bsi", TOO_FEW_STEPS)
     failed = cli("run", "tiny.bsi")

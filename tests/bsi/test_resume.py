@@ -11,8 +11,8 @@ from bsi.runtime.progress import NullProgress
 from bsi.runtime.store import Store
 from tests.bsi.helpers import TINY, edit, results, reused, start, write
 
-# long enough to be hit while it trains: forty checkpoints, a tenth of a second or so apart
-LONG = edit(TINY, ("steps = 20, batch = 32", "steps = 10_000, batch = 256"), ("width = 8", "width = 32"))
+# long enough to be hit while it trains: sixteen checkpoints, a tenth of a second or so apart
+LONG = edit(TINY, ("steps = 20, batch = 32", "steps = 4_000, batch = 256"))
 
 
 class FirstSteps(NullProgress):
@@ -65,12 +65,12 @@ def test_a_run_that_was_stopped_resumes_to_the_same_weights(folder, uninterrupte
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
+def uninterrupted(tmp_path_factory, new_store):
     """Weights of a run that nothing stopped."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     path = folder / "long.bsi"
     path.write_text(LONG)
-    store = Store(folder / "store")
+    store = new_store(folder / "store")
     bsi.load(path).run(folder / "out", store=store)
     return weights(store)
 
