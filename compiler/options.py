@@ -124,7 +124,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
             DRAWS,
             COMPOSE,
             COVARIANCE,
-            Option("solver", "word", "tsit5", "Diffrax solver", words=_words("tsit5", "heun", "euler", "dopri5")),
+            Option("solver", "word", "tsit5", "Diffrax solver", words=_words("tsit5", "bosh3", "heun", "euler")),
             Option("steps", "int", None, "fixed steps; none: adaptive steps", lower=1, words=NONE, swept=True),
             Option("rtol", "real", 1e-3, "relative tolerance of adaptive steps", lower=0.0, open=True, swept=True),
             Option("atol", "real", 1e-4, "absolute tolerance of adaptive steps", lower=0.0, open=True, swept=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
@@ -17,11 +18,13 @@ from bsi.runtime.composition import (
     AbstractPrior,
     NormalPrior,
     Rows,
+    TiltedPrior,
     gauss,
     is_separable,
     make_rows,
     plain_sum,
     temper,
+    tilt,
 )
 from bsi.runtime.score import Denoiser, ScoreNetwork
 from bsi.runtime.training import Fit
@@ -62,7 +65,10 @@ class ComposedPosterior:
         (alpha,) = [powers[id(factor)] for factor in self.posterior.factors if factor.kind == "prior"]
         rows = [_make_rows(self.fits[factor.law], x, beta) for (factor, x), beta in zip(self.sets, betas, strict=True)]
         composed = self._build(self._prior(alpha), [*rows, *self._learned_prior(betas)])
-        return composed, {"repaired": composed.repaired, "projected": composed.projected}
+        notes = {"repaired": composed.repaired, "projected": composed.projected}
+        if isinstance(composed.prior, TiltedPrior):
+            notes["prior_effective"] = composed.prior.effective
+        return composed, notes
 
     def _rows(self, factor: Factor) -> Float[Array, "n p"]:
         assert factor.observation is not None
@@ -74,20 +80,23 @@ class ComposedPosterior:
         ones = all(f.power.op == "const" and f.power.value == 1 for f in self.posterior.factors)
         return ones and [len(x) for _, x in self.sets] == [1]
 
+    @cached_property
+    def _separable(self) -> bool:
+        """Whether `ln p(θ(z))` is a sum over coordinates; else its powers need quasi-Monte-Carlo."""
+        return is_separable(self._log_prior, self.coordinates.m)
+
     def _prior(self, alpha: Array) -> AbstractPrior:
         m = self.coordinates.m
         if self.prior_power.op == "const" and self.prior_power.value == 1:
             return NormalPrior(m)
         if not self.coordinates.gaussian:
             raise ImproperPower("a power of the prior needs `coordinates = rosenblatt`")
-        if not is_separable(self._log_prior, m):
-            raise ImproperPower("this prior's power does not separate over coordinates")
-        tempered = eqx.filter_jit(temper)(self._log_prior, m, alpha)
-        if not bool(jnp.all(tempered.proper)):
-            bad = [name for name, ok in zip(self._names(), np.asarray(tempered.proper), strict=True) if not ok]
-            raise ImproperPower(
-                f"the prior to the power {float(alpha):g} is improper in {', '.join(dict.fromkeys(bad))}"
-            )
+        temperature = temper if self._separable else tilt
+        tempered = eqx.filter_jit(temperature)(self._log_prior, m, alpha)
+        proper = np.broadcast_to(np.asarray(tempered.proper), (m,))
+        if not proper.all():
+            bad = dict.fromkeys(name for name, ok in zip(self._names(), proper, strict=True) if not ok)
+            raise ImproperPower(f"the prior to the power {float(alpha):g} is improper in {', '.join(bad)}")
         return tempered
 
     def _learned_prior(self, betas: list[Array]) -> list[Rows]:

@@ -134,7 +134,8 @@ def temper(log_prior: LogPrior, m: int, power: Float[Array, ""] | float) -> Sepa
         mean = jnp.sum(weight * points)
         # A heavy tail climbs until θ(z) leaves float32, near |z| = 12.5: beyond, nothing can be read from `coarse`.
         ends = log_q(jnp.array([-12.0, -11.5, 11.5, 12.0]))
-        falls = (ends[0] < ends[1] - _SLOPE) & (ends[3] < ends[2] - _SLOPE)
+        # Written so that an end without density, -inf beside -inf, counts as fallen.
+        falls = ~(ends[0] > ends[1] - _SLOPE) & ~(ends[3] > ends[2] - _SLOPE)
         proper = falls & (jnp.maximum(coarse[0], coarse[-1]) < top - _DROP) & jnp.isfinite(top)
         return table, lower, upper, mean, jnp.sum(weight * (points - mean) ** 2), proper
 

