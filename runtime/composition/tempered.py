@@ -26,7 +26,7 @@ _TABLE = 8001  # nodes of the table of ln q, in each coordinate
 _KNOTS = 257  # of the denoiser, interpolated between
 _NODES = 513  # of the integral at each knot
 _SPAN = 9.0  # sds covered by knots and nodes
-_SLOPE = 0.02  # least fall of ln q over half a prior sd, 12 sds out
+_SLOPE = 0.02  # least fall of ln q over half a prior sd, 8 sds out
 _DROP = 10.0  # ln q at the edge of the reach must lie this far below its top, or the law is improper
 
 
@@ -132,8 +132,8 @@ def temper(log_prior: LogPrior, m: int, power: Float[Array, ""] | float) -> Sepa
         points = jnp.linspace(lower, upper, _TABLE)
         weight = jax.nn.softmax(table)
         mean = jnp.sum(weight * points)
-        # A heavy tail climbs until θ(z) leaves float32, near |z| = 12.5: beyond, nothing can be read from `coarse`.
-        ends = log_q(jnp.array([-12.0, -11.5, 11.5, 12.0]))
+        # A heavy tail climbs until ln p(θ(z)) overflows float32, some 9 sds out: `coarse` cannot tell it from an edge.
+        ends = log_q(jnp.array([-8.0, -7.5, 7.5, 8.0]))
         # Written so that an end without density, -inf beside -inf, counts as fallen.
         falls = ~(ends[0] > ends[1] - _SLOPE) & ~(ends[3] > ends[2] - _SLOPE)
         proper = falls & (jnp.maximum(coarse[0], coarse[-1]) < top - _DROP) & jnp.isfinite(top)
