@@ -117,7 +117,7 @@ class Simulated:
     """Rows drawn from the likelihood at stated parameter values (name, nested tuple of numbers)."""
 
     values: tuple[tuple[str, Any], ...]
-    seed: int | None  # None until `passes.with_seeds`
+    seed: int
 
 
 @dataclass(frozen=True)

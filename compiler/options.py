@@ -94,7 +94,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
                 "patience",
                 "int",
                 "auto",
-                "evaluations without improvement before training stops",
+                "steps on a table without a better held-out loss before training stops",
                 lower=1,
                 words=_words("auto") | NONE,
             ),

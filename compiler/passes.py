@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from bsi.compiler.ir import Check, Options, Program, Sample, Simulated, Train
+from bsi.compiler.ir import Check, Options, Program, Sample, Train
 
 Node = TypeVar("Node", Train, Sample, Check)
 
@@ -30,15 +30,8 @@ def with_seeds(program: Program, root: int) -> Program:
     def seeded(options: Options, name: str) -> Options:
         return tuple((k, derived_seed(root, name) if k == "seed" and v is None else v) for k, v in options)
 
-    observations = {
-        name: replace(o, source=replace(o.source, seed=derived_seed(root, name)))
-        if isinstance(o.source, Simulated) and o.source.seed is None
-        else o
-        for name, o in program.observations.items()
-    }
     return replace(
         program,
-        observations=observations,
         trains={n: replace(t, options=seeded(t.options, n)) for n, t in program.trains.items()},
         samples={n: replace(s, options=seeded(s.options, n)) for n, s in program.samples.items()},
         checks=tuple(

@@ -19,6 +19,7 @@ from bsi.runtime.store import Checkpoint
 from bsi.runtime.training import Simulator, Table, TrainingInfo, train
 
 TABLE = "table.npz"
+_CHUNK = 8_192
 
 
 def simulate(context: Context, node: Train, folder: Path) -> dict[str, Any]:
@@ -26,11 +27,18 @@ def simulate(context: Context, node: Train, folder: Path) -> dict[str, Any]:
     options = dict(node.options)
     n = options["simulations"]
     forward = context.lowered.forward(node)
-    context.progress.start(f"simulate {node.name}", n, "simulations")
     key = jr.fold_in(jr.key(options["seed"]), 1)
-    z, x = map(np.asarray, jax.jit(forward.simulate, static_argnums=1)(key, n))
-    context.progress.advance(n)
-    context.progress.done()
+    simulated = jax.jit(forward.simulate, static_argnums=1)
+    size = min(n, _CHUNK)  # bounds memory, and how long a rejection sampler waits for its slowest row
+    parts = []
+    context.progress.start(f"simulate {node.name}", n, "simulations")
+    try:
+        for number in range(-(-n // size)):
+            parts.append([np.asarray(part) for part in simulated(jr.fold_in(key, number), size)])
+            context.progress.advance(min(size, n - number * size))
+    finally:
+        context.progress.done()
+    z, x = (np.concatenate(columns)[:n] for columns in zip(*parts, strict=True))
     finite = np.isfinite(x).all(-1)
     save_arrays(folder / TABLE, {"z": z, "x": x})
     return {"simulations": n, "non_finite": int(n - finite.sum())}

@@ -69,6 +69,5 @@ def observed_rows(program: Program, observation: Observation, data: Env) -> np.n
         name: jnp.broadcast_to(jnp.asarray(value, float), program.params[name].shape)
         for name, value in observation.source.values
     }
-    assert observation.source.seed is not None, "`passes.with_seeds` fills seeds in"
     keys = jr.split(jr.key(observation.source.seed), observation.rows)
     return np.asarray(jax.jit(jax.vmap(lambda key: draw_row(likelihood, key, params, data)))(keys))
