@@ -22,7 +22,7 @@ likelihood f(x : real[2] | theta) = {{
   r ~ normal(0.1, 0.01)
   x = [r * cos(a) + 0.25 - abs(theta[0] + theta[1]) / sqrt(2), r * sin(a) + (theta[1] - theta[0]) / sqrt(2)]
 }}
-train fit = score(p, f) {{ simulations = {simulations}, seed = {seed} }}
+train fit = score(p, f) {{ simulations = {simulations}, steps = 12_000, seed = {seed} }}
 """
 EACH = """
 observe obs{i} : f = file("two_moons.npz", key = "observation", index = {i})
