@@ -23,6 +23,6 @@ def measure() -> Iterator[Figure]:
                 found[metric].append(check.value)
         found["training"] += [job.seconds for job in run.jobs if job.kind == "train" and not job.reused]
     yield Figure("eight_schools, C2ST against NUTS", found["c2st"], "≤ .60")
-    yield Figure("eight_schools, largest |mean error| / sd", found["mean_error"], "≤ .15")
+    yield Figure("eight_schools, largest mean error in sd", found["mean_error"], "≤ .15")
     if found["training"]:
         yield Figure("eight_schools, training", found["training"], "", "s")
