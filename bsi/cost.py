@@ -10,6 +10,7 @@ from bsi import terminal
 from bsi.compiler.ir import Program, Sample, SweepRef, Train
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.plan import Job
+from bsi.jobs.context import sweeps_of
 
 
 def describe(program: Program, jobs: Iterable[Job]) -> str:
@@ -48,8 +49,6 @@ def _training(train: Train, lowered: LoweredModel) -> str:
 
 
 def _points(program: Program, sample: Sample) -> int:
-    from bsi.jobs.context import sweeps_of
-
     return math.prod(len(program.sweeps[name].values) for name in sweeps_of(program, sample))
 
 

@@ -85,6 +85,11 @@ def grid(program: Program, sweeps: tuple[str, ...]) -> list[dict[str, float]]:
     return [dict(zip(sweeps, point, strict=True)) for point in itertools.product(*values)]
 
 
+def place(point: dict[str, float]) -> str:
+    """` at lambda = 0.5`, to follow what happened there; nothing without sweeps."""
+    return "".join(f" at {name} = {value:g}" for name, value in point.items())
+
+
 def at_point(options: Options, point: dict[str, float]) -> dict[str, Any]:
     """Options with swept values filled in."""
     return {k: _whole(point[v.name]) if isinstance(v, SweepRef) else v for k, v in options}

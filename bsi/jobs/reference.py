@@ -15,7 +15,7 @@ from bsi.compiler.ir import Sample
 from bsi.compiler.lower.expr import table_array
 from bsi.compiler.lower.numpyro_model import numpyro_model
 from bsi.failure import JobFailure, about
-from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, sweeps_of
+from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
 from bsi.runtime.files import save_arrays
 from bsi.runtime.reference import NoStartError, Reference, nuts
 
@@ -69,11 +69,11 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
                     init=INITS[options["init"]],
                     params=posterior.params,
                     progress=context.progress,
-                    job=node.name + _place(point),
+                    job=node.name + place(point),
                 )
             )
         except NoStartError as error:
-            message = f"`{node.name}` could not start{_place(point)}: {error}"
+            message = f"`{node.name}` could not start{place(point)}: {error}"
             help = "try `init = prior`, or check that the density is finite where the prior has mass"
             raise JobFailure(about(program, node.name, "R107", message, help=help)) from error
     shape = tuple(len(program.sweeps[name].values) for name in sweeps)
@@ -87,14 +87,10 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     save_arrays(folder / STATS, gather(lambda r: r.sample_stats))
     diagnostics = {"rhat": _worst(results, max, "rhat"), "ess_bulk": _worst(results, min, "ess_bulk")}
     diagnostics |= {"ess_tail": _worst(results, min, "ess_tail"), "divergences": sum(r.divergences for r in results)}
-    failures = [f"{failure}{_place(p)}" for r, p in zip(results, points, strict=True) for failure in r.failures]
+    failures = [f"{failure}{place(p)}" for r, p in zip(results, points, strict=True) for failure in r.failures]
     return {"sweeps": list(sweeps), "failures": failures, "info": {**diagnostics, "failures": failures}}
 
 
 def _worst(results: list[Reference], pick: Callable[..., float], name: str) -> float | None:
     value = pick(float(pick(v.ravel().tolist())) for r in results for v in getattr(r, name).values())
     return value if np.isfinite(value) else None
-
-
-def _place(point: dict[str, float]) -> str:
-    return "".join(f" at {name} = {value:g}" for name, value in point.items())

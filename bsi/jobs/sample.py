@@ -15,7 +15,7 @@ from jaxtyping import Array
 from bsi.compiler.ir import Sample
 from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower
 from bsi.failure import JobFailure, about
-from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, sweeps_of
+from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
 from bsi.runtime.files import save_arrays
 from bsi.runtime.samplers import AbstractSampler, Ddim, DpmSolverPP, FlowOde
 
@@ -87,7 +87,6 @@ def _raise_for(
 
 
 def _failure(context: Context, node: Sample, code: str, what: str, point: dict[str, float], help: str) -> JobFailure:
-    place = "".join(f" at {name} = {value:g}" for name, value in point.items())
     return JobFailure(
-        about(context.program, node.name, code, f"sampling `{node.name}` failed{place}: {what}", help=help)
+        about(context.program, node.name, code, f"sampling `{node.name}` failed{place(point)}: {what}", help=help)
     )
