@@ -11,7 +11,7 @@ from bsi.compiler.ir import Expr, Law, Support
 from bsi.compiler.laws import ALIASES, LATER, LAWS, Argument, Bound, Domain, Last, LawRow
 from bsi.compiler.report import counted, listed
 from bsi.compiler.scope import Scope
-from bsi.compiler.sizes import ValueType
+from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
 PHRASES: dict[Domain, str] = {

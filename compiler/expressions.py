@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bsi.compiler import fold, indexing, shapes, sizes, sources
+from bsi.compiler import fold, indexing, shapes, sizes, sources, value_types
 from bsi.compiler.environment import NOUNS, Environment, article
 from bsi.compiler.functions import ALIASES, CALLABLE, CONSTANTS, FUNCTIONS, OPERATORS
 from bsi.compiler.ir import Expr
@@ -154,7 +154,7 @@ def _param(env: Environment, name: ast.Name, declaration: ast.Param, scope: Scop
             help = f"add `{name.id}` to the arguments of {scope.owner}"
         env.report.add("E0206", message, name, also=[(declaration.name, "declared here")], help=help)
         return None
-    type = sizes.value_type(env, declaration.type)
+    type = value_types.value_type(env, declaration.type)
     return Expr("ref", value=name.id, shape=type.shape) if type else None
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bsi.compiler import distributions, expressions, shapes, sizes
+from bsi.compiler import distributions, expressions, shapes, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Draw, Expr, Likelihood
 from bsi.compiler.scope import Scope
-from bsi.compiler.sizes import ValueType
 from bsi.compiler.unknowns import arguments
+from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
 OBSERVED = "%x"
@@ -30,7 +30,7 @@ def likelihood(env: Environment, declaration: ast.Likelihood) -> Likelihood | No
 
 def _likelihood(env: Environment, declaration: ast.Likelihood) -> Likelihood | None:
     given = arguments(env, declaration.given, declaration.name)
-    type = sizes.value_type(env, declaration.type)
+    type = value_types.value_type(env, declaration.type)
     if isinstance(declaration.law, ast.Learned | ast.Implicit):
         kind = "learned" if isinstance(declaration.law, ast.Learned) else "implicit SIMULATOR"
         expressions.not_yet(env, f"`{kind}` likelihoods are", declaration.law)

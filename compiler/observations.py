@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import zlib
 
-from bsi.compiler import configure, expressions, fold, likelihood_laws, prior_laws, shapes, sizes, sources, unknowns
+from bsi.compiler import (
+    configure,
+    expressions,
+    fold,
+    likelihood_laws,
+    prior_laws,
+    shapes,
+    sizes,
+    sources,
+    unknowns,
+    value_types,
+)
 from bsi.compiler.distributions import interval
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Likelihood, Observation, Simulated, Support, Table
-from bsi.compiler.sizes import ValueType
+from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
 
@@ -27,7 +38,7 @@ def _observation(env: Environment, declaration: ast.Observe) -> Observation | No
     table = sources.raw(env, declaration)
     if declaration.options.items:
         configure.no_options(env, declaration.options, "an observation set that is not simulated")
-    type = sizes.value_type(env, law.type) if law else None
+    type = value_types.value_type(env, law.type) if law else None
     if table is None or law is None or type is None:
         return None
     rows = _rows(env, declaration, table, type)
@@ -114,7 +125,7 @@ def _values(env: Environment, call: ast.Call, law: ast.Likelihood) -> dict[str, 
     for name, argument in bound.items():
         declaration = env.declarations[name]
         assert isinstance(declaration, ast.Param)
-        type = sizes.value_type(env, declaration.type)
+        type = value_types.value_type(env, declaration.type)
         value = expressions.constant_value(env, argument.value, f"`{name}`")
         known = expressions.known_value(env, argument.value, value, f"`{name}`") if value else None
         if type is None or value is None or known is None:

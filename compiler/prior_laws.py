@@ -10,8 +10,8 @@ from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Draw, Law, Prior, Support
 from bsi.compiler.report import listed
 from bsi.compiler.scope import Scope
-from bsi.compiler.sizes import ValueType
 from bsi.compiler.unknowns import arguments, param_type, shown
+from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bsi.compiler import expressions, fold, sizes
+from bsi.compiler import expressions, fold, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Data, Table
 from bsi.compiler.report import counted, suggest
@@ -113,7 +113,7 @@ def data(env: Environment, declaration: ast.Data) -> Data | None:
 
 def _data(env: Environment, declaration: ast.Data) -> Data | None:
     table = raw(env, declaration)
-    type = sizes.value_type(env, declaration.type)
+    type = value_types.value_type(env, declaration.type)
     if table is None or type is None:
         return None
     if table.shape != type.shape:
@@ -151,7 +151,7 @@ def report_shape(
 
 
 def typed(
-    env: Environment, declaration: ast.Data | ast.Observe, table: Table, type: sizes.ValueType, declared: ast.Node
+    env: Environment, declaration: ast.Data | ast.Observe, table: Table, type: value_types.ValueType, declared: ast.Node
 ) -> Table | None:
     """`table` as whole or real numbers, within the type's bounds."""
     if type.integer and not table.integer:

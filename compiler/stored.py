@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from bsi.compiler import posteriors, sizes, sources
+from bsi.compiler import posteriors, sources, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Options
 from bsi.compiler.shapes import show
@@ -30,7 +30,7 @@ def options(env: Environment, method: ast.Call, posterior: ast.Posterior) -> Opt
     for name in posterior.params:
         declaration = env.declarations[name.id]
         assert isinstance(declaration, ast.Param)
-        type = sizes.value_type(env, declaration.type)
+        type = value_types.value_type(env, declaration.type)
         if type is None:
             return None
         width += math.prod(type.shape)

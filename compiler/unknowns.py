@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bsi.compiler import distributions, sizes
+from bsi.compiler import distributions, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Param, Prior, Support
-from bsi.compiler.sizes import ValueType
+from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
 
 def param_type(env: Environment, declaration: ast.Param) -> ValueType | None:
     """The declared type of a param; whole-number params are refused."""
-    type = sizes.value_type(env, declaration.type)
+    type = value_types.value_type(env, declaration.type)
     if type and type.integer:
         env.report.add(
             "E0405",
@@ -43,7 +43,7 @@ def params(env: Environment, priors: list[Prior]) -> dict[str, Param]:
         for draw in prior.draws:
             declaration = env.declarations[draw.target]
             assert isinstance(declaration, ast.Param)
-            type = sizes.value_type(env, declaration.type)
+            type = value_types.value_type(env, declaration.type)
             assert type is not None
             param = Param(draw.target, type.shape, draw.law.support, type.dims)
             if draw.target in found and found[draw.target].support != param.support:
