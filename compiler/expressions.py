@@ -5,14 +5,10 @@ A result of None means that something inside was already reported.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from bsi.compiler import fold, indexing, shapes, sizes, sources, value_types
-from bsi.compiler.environment import NOUNS, Environment, article
+from bsi.compiler import branches, calls, fold, indexing, loops, shapes, sizes, sources, value_types
+from bsi.compiler.environment import Environment
 from bsi.compiler.functions import ALIASES, CALLABLE, CONSTANTS, FUNCTIONS, OPERATORS
 from bsi.compiler.ir import Expr
-from bsi.compiler.laws import LAWS
-from bsi.compiler.report import counted, listed
 from bsi.compiler.scope import Scope
 from bsi.dsl import ast
 
@@ -33,11 +29,11 @@ def elaborate(env: Environment, node: ast.Expr, scope: Scope) -> Expr | None:
         case ast.Unary(operator="+", operand=operand):
             return elaborate(env, operand, scope)
         case ast.Unary(operator=operator, operand=operand):
-            return _apply(env, node, "neg" if operator == "-" else "not", (operand,), scope)
+            return apply(env, node, "neg" if operator == "-" else "not", (operand,), scope)
         case ast.Binary(operator=operator, left=left, right=right):
-            return _apply(env, node, OPERATORS[operator], (left, right), scope)
+            return apply(env, node, OPERATORS[operator], (left, right), scope)
         case ast.Call():
-            return _call(env, node, scope)
+            return calls.call(env, node, scope)
         case ast.ListExpr(items=()):
             env.report.add(
                 "E0310", "an empty list has no shape", node, help="use `zeros(n)` for an array of a known size"
@@ -49,9 +45,9 @@ def elaborate(env: Environment, node: ast.Expr, scope: Scope) -> Expr | None:
             value = elaborate(env, base, scope)
             return indexing.index(env, node, value, items, scope) if value else None
         case ast.Conditional():
-            return _conditional(env, node, scope)
+            return branches.conditional(env, node, scope)
         case ast.Comprehension():
-            return _comprehension(env, node, scope)
+            return loops.comprehension(env, node, scope)
         case ast.String() | ast.Configured():
             what = "text" if isinstance(node, ast.String) else f"`{node.name.id} {{ ... }}`"
             env.report.add("E0304", f"a number is needed here, not {what}", node)
@@ -166,7 +162,7 @@ def let(env: Environment, declaration: ast.Let) -> Expr | None:
 # ---------------------------------------------------------------- operators and functions
 
 
-def _apply(
+def apply(
     env: Environment, node: ast.Expr, op: str, operands: tuple[ast.Expr, ...], scope: Scope, label: str = ""
 ) -> Expr | None:
     args = tuple(elaborate(env, operand, scope) for operand in operands)
@@ -224,180 +220,6 @@ def _list(env: Environment, node: ast.ListExpr, items: tuple[ast.Expr, ...], sco
             )
             return None
     return folded(env, node, "stack", rows, (len(rows), *rows[0].shape), all(row.integer for row in rows))
-
-
-def _call(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
-    name = node.function
-    declaration = env.declarations.get(name.id)
-    if isinstance(declaration, ast.Let) and declaration.parameters is not None:
-        env.used.add(name.id)
-        return _inline(env, node, declaration, scope)
-    if declaration is not None and name.id not in CALLABLE:
-        env.used.add(name.id)
-        if not isinstance(declaration, ast.Import | ast.Simulator):
-            env.report.add(
-                "E0204",
-                f"`{name.id}` is {article(NOUNS[type(declaration)])}, not a function",
-                name,
-                also=[(env.name_of(name.id), "declared here")],
-            )
-        return None
-    if name.id in LAWS:
-        env.report.add(
-            "E0204", f"`{name.id}` is a law, not a function", name, help=f"draw from it: `name ~ {name.id}(...)`"
-        )
-        return None
-    if name.id not in CALLABLE:
-        known = {*CALLABLE, *(d.name.id for d in env.all(ast.Let) if d.parameters is not None)}
-        env.unknown(name, "function", known, ALIASES)
-        return None
-    return _built_in(env, node, scope)
-
-
-def _inline(env: Environment, node: ast.Call, function: ast.Let, scope: Scope) -> Expr | None:
-    assert function.parameters is not None
-    bound = bind_arguments(env, node, [parameter.id for parameter in function.parameters], function.name)
-    if bound is None:
-        return None
-    values = {name: elaborate(env, argument.value, scope) for name, argument in bound.items()}
-    inner = Scope(owner=f"`{function.name.id}`", locals=values, ranges=scope.ranges)
-    # The stack of functions being inlined is what shows recursion, so this result is never kept.
-    calls = env.calls
-    if function.name.id in calls:
-        env.cycle(calls[calls.index(function.name.id) :])
-        return None
-    calls.append(function.name.id)
-    try:
-        return elaborate(env, function.value, inner)
-    finally:
-        calls.pop()
-
-
-def bind_arguments(
-    env: Environment, node: ast.Call, names: list[str], declared: ast.Name | None = None
-) -> dict[str, ast.Argument] | None:
-    """Arguments by parameter name, or None after a report."""
-    bound: dict[str, ast.Argument] = {}
-    also = [(declared, "declared here")] if declared else []
-    signature = f"`{node.function.id}({', '.join(names)})`"
-    for position, argument in enumerate(node.arguments):
-        name = argument.name.id if argument.name else names[position] if position < len(names) else None
-        if name is None:
-            env.report.add(
-                "E0209",
-                f"`{node.function.id}` takes {counted(len(names), 'argument')}, not {len(node.arguments)}",
-                argument,
-                "one too many",
-                also=also,
-                help=f"it is {signature}",
-            )
-            return None
-        if name not in names or name in bound:
-            problem = f"`{name}` is given twice" if name in bound else f"`{node.function.id}` has no argument `{name}`"
-            env.report.add("E0208", problem, argument, also=also, help=f"it is {signature}")
-            return None
-        bound[name] = argument
-    missing = [name for name in names if name not in bound]
-    if missing:
-        env.report.add(
-            "E0209",
-            f"`{node.function.id}` also needs {listed(missing)}",
-            node,
-            also=also,
-            help=f"it is {signature}",
-        )
-        return None
-    return bound
-
-
-def _built_in(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
-    row = FUNCTIONS[node.function.id]
-    for argument in node.arguments:
-        if argument.name:
-            env.report.add("E0208", f"`{row.name}` has no named arguments", argument)
-            return None
-    fewest, most = row.arity
-    n = len(node.arguments)
-    if n < fewest or (most is not None and n > most):
-        wanted = counted(fewest, "argument") if fewest == most else f"at least {counted(fewest, 'argument')}"
-        help = f"`{row.name}`: {row.doc}"
-        if row.name in ("min", "max") and n == 2:
-            help = f"use `{row.name}imum(a, b)` for the {row.name}imum of two values"
-        env.report.add("E0209", f"`{row.name}` takes {wanted}, not {n}", node, help=help)
-        return None
-    operands = tuple(argument.value for argument in node.arguments)
-    if row.rule in ("fill", "eye", "linspace"):
-        return _constructor(env, node, row.rule, operands, scope)
-    if row.rule == "size":
-        value = elaborate(env, operands[0], scope)
-        if value and not value.shape:
-            env.report.add("E0301", "`size`: a single number has no size", operands[0])
-            return None
-        return fold.constant(value.shape[0]) if value else None
-    return _apply(env, node, row.name, operands, scope)
-
-
-def _constructor(
-    env: Environment, node: ast.Call, rule: str, operands: tuple[ast.Expr, ...], scope: Scope
-) -> Expr | None:
-    op = node.function.id
-    static = operands[-1:] if rule == "linspace" else operands
-    counts = [sizes.size(env, operand, scope) for operand in static]
-    ends = [elaborate(env, operand, scope) for operand in operands[: len(operands) - len(static)]]
-    if any(n is None for n in counts) or any(end is None for end in ends):
-        return None
-    given = [n for n in counts if n is not None]
-    args = (*(end for end in ends if end), *(fold.constant(n) for n in given))
-    for operand, end in zip(operands, ends, strict=False):
-        if end and end.shape:
-            env.report.add("E0301", f"`{op}` needs single numbers, not {shapes.described(end.shape)}", operand)
-            return None
-    shape = (given[0], given[0]) if rule == "eye" else tuple(given)
-    return folded(env, node, op, args, shape, False)
-
-
-# ---------------------------------------------------------------- conditionals and comprehensions
-
-
-def _conditional(env: Environment, node: ast.Conditional, scope: Scope) -> Expr | None:
-    condition = elaborate(env, node.condition, scope)
-    yes, no = elaborate(env, node.yes, scope), elaborate(env, node.no, scope)
-    if not (condition and yes and no):
-        return None
-    if not fold.is_boolean(condition):
-        env.report.add(
-            "E0304", "a condition is needed here, but this is a number", node.condition, help="compare it: `x > 0`"
-        )
-        return None
-    try:
-        shape = shapes.broadcast(condition.shape, yes.shape, no.shape)
-    except shapes.ShapeError as error:
-        env.report.add(
-            "E0301",
-            str(error),
-            node,
-            also=[(node.yes, shapes.described(yes.shape)), (node.no, shapes.described(no.shape))],
-        )
-        return None
-    if condition.op == "const" and isinstance(condition.value, bool) and yes.shape == no.shape:
-        return yes if condition.value else no
-    return Expr("where", (condition, yes, no), None, shape, yes.integer and no.integer)
-
-
-def _comprehension(env: Environment, node: ast.Comprehension, scope: Scope) -> Expr | None:
-    n = sizes.size(env, node.range, scope)
-    if n is None:
-        return None
-    variable = f"%i{len(scope.ranges)}"
-    inner = replace(scope, ranges={**scope.ranges, variable: n})
-    inner = inner.bind(node.variable.id, Expr("ref", value=variable, integer=True))
-    element = elaborate(env, node.element, inner)
-    if element is None:
-        return None
-    mapped = Expr("map", (element,), (variable, n), (n, *element.shape), element.integer)
-    if node.reducer is None:
-        return mapped
-    return Expr(node.reducer, (mapped,), 0, element.shape, element.integer)
 
 
 def not_yet(env: Environment, what: str, at: ast.Node) -> None:

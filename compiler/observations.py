@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 from bsi.compiler import (
+    calls,
     configure,
     expressions,
     fold,
@@ -118,7 +119,7 @@ def _values(env: Environment, call: ast.Call, law: ast.Likelihood) -> dict[str, 
     if unknowns.arguments(env, law.given, law.name) is None:
         return None
     names = [name.id for name in law.given]
-    bound = expressions.bind_arguments(env, call, names, law.name)
+    bound = calls.bind_arguments(env, call, names, law.name)
     if bound is None:
         return None
     values: dict[str, object] = {}
