@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +37,12 @@ class Expr:
     value: Any = None
     shape: tuple[int, ...] = ()
     integer: bool = False
+    label: str = field(default="", compare=False, metadata=UNKEYED)  # the user's `let` that this is the value of
+
+
+def labelled(expr: Expr, label: str) -> Expr:
+    """`expr` as the value of the user's `label`; numbers and names stay as they are."""
+    return expr if expr.op == "ref" or (expr.op == "const" and not expr.shape) else replace(expr, label=label)
 
 
 @dataclass(frozen=True)
@@ -216,12 +222,23 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The file that a table was read from, and which part of it: see `compiler.tables.read_table`."""
+
+    path: str
+    key: str | None = None
+    columns: tuple[str, ...] | None = None
+    index: int | None = None
+
+
+@dataclass(frozen=True)
 class Table:
     """Values of data or rows: flat, row-major, as Python numbers or an `array.array`."""
 
     shape: tuple[int, ...]
     values: Any
     integer: bool
+    origin: Origin | None = field(default=None, compare=False, metadata=UNKEYED)
 
     @cached_property
     def digest(self) -> str:

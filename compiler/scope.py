@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from bsi.compiler.ir import Expr
+from bsi.compiler.ir import Expr, labelled
 from bsi.dsl.span import Span
 
 
@@ -25,4 +25,4 @@ class Scope:
     ranges: Mapping[str, int] = field(default_factory=dict)
 
     def bind(self, name: str, value: Expr | None) -> Scope:
-        return replace(self, locals={**self.locals, name: value})
+        return replace(self, locals={**self.locals, name: labelled(value, name) if value else None})

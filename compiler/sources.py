@@ -10,7 +10,7 @@ from typing import Any
 
 from bsi.compiler import expressions, fold, value_types
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Data, Table
+from bsi.compiler.ir import Data, Origin, Table
 from bsi.compiler.report import counted, suggest
 from bsi.compiler.shapes import show
 from bsi.compiler.tables import TableError
@@ -72,7 +72,7 @@ def file(env: Environment, call: ast.Call) -> Table | None:
         return None
     path = Path(env.source.file).parent / given.pop("path")
     try:
-        return env.read_table(path, **given)
+        return replace(env.read_table(path, **given), origin=Origin(str(path), **given))
     except TableError as error:
         at = places.get(error.argument, places["path"])
         env.report.add(error.code, error.message, at, help=error.help)
