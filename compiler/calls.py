@@ -5,7 +5,7 @@ from __future__ import annotations
 from bsi.compiler import expressions, fold, shapes, sizes
 from bsi.compiler.environment import NOUNS, Environment, article
 from bsi.compiler.functions import ALIASES, CALLABLE, FUNCTIONS
-from bsi.compiler.ir import Expr
+from bsi.compiler.ir import Expr, labelled
 from bsi.compiler.laws import LAWS
 from bsi.compiler.report import counted, listed
 from bsi.compiler.scope import Scope
@@ -54,7 +54,8 @@ def _inline(env: Environment, node: ast.Call, function: ast.Let, scope: Scope) -
         return None
     calls.append(function.name.id)
     try:
-        return expressions.elaborate(env, function.value, inner)
+        value = expressions.elaborate(env, function.value, inner)
+        return labelled(value, function.name.id) if value else None
     finally:
         calls.pop()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bsi.compiler import branches, calls, fold, indexing, loops, shapes, sizes, sources, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.functions import ALIASES, CALLABLE, CONSTANTS, FUNCTIONS, OPERATORS
-from bsi.compiler.ir import Expr
+from bsi.compiler.ir import Expr, labelled
 from bsi.compiler.scope import Scope
 from bsi.dsl import ast
 
@@ -156,7 +156,12 @@ def _param(env: Environment, name: ast.Name, declaration: ast.Param, scope: Scop
 
 def let(env: Environment, declaration: ast.Let) -> Expr | None:
     """Value of a `let` without parameters."""
-    return env.once("let", declaration.name.id, lambda: elaborate(env, declaration.value, CONSTANT))
+
+    def value() -> Expr | None:
+        found = elaborate(env, declaration.value, CONSTANT)
+        return labelled(found, declaration.name.id) if found else None
+
+    return env.once("let", declaration.name.id, value)
 
 
 # ---------------------------------------------------------------- operators and functions
