@@ -46,6 +46,10 @@ class Coordinates(abc.ABC):
         """The params at `z`."""
 
     @abc.abstractmethod
+    def from_params(self, params: Params) -> Float[Array, " m"]:
+        """Inverse of `to_params`."""
+
+    @abc.abstractmethod
     def draw(self, key: PRNGKeyArray) -> tuple[Float[Array, " m"], Params]:
         """A draw from the prior, in both coordinates."""
 
@@ -77,6 +81,10 @@ class Rosenblatt(Coordinates):
         for draw, part in self._draws(z):
             params[draw.target] = _from_normal(draw.law, part, {**self.data, **params})
         return params
+
+    def from_params(self, params: Params) -> Float[Array, " m"]:
+        env = {**self.data, **params}
+        return self.flat({d.target: _to_normal(d.law, params[d.target], env) for d in self.prior.draws})
 
     def draw(self, key: PRNGKeyArray) -> tuple[Float[Array, " m"], Params]:
         params: Params = {}
@@ -127,9 +135,12 @@ class Unconstrained(Coordinates):
             params[draw.target] = bijector(parts[draw.target])
         return params
 
+    def from_params(self, params: Params) -> Float[Array, " m"]:
+        return (self._unconstrain(params) - self.mean) / self.scale
+
     def draw(self, key: PRNGKeyArray) -> tuple[Float[Array, " m"], Params]:
         params = self._ancestral(key)
-        return (self._unconstrain(params) - self.mean) / self.scale, params
+        return self.from_params(params), params
 
     def log_jacobian(self, z: Float[Array, " m"]) -> Float[Array, ""]:
         parts = self.split(self.mean + self.scale * z)
@@ -164,6 +175,20 @@ def _from_normal(law: Law, z: Array, env: Env) -> Array:
     transport = scalar_transport(law, env)
     assert transport is not None
     return jnp.broadcast_to(transport.from_normal(z), law.shape)
+
+
+def _to_normal(law: Law, value: Array, env: Env) -> Array:
+    """Inverse of `_from_normal`."""
+    if law.name in _GAUSSIAN_VECTORS:
+        values = arguments(law, env)
+        factor = values.get("cholesky")
+        factor = jnp.linalg.cholesky(values["covariance"]) if factor is None else factor
+        centred = (value - values["mean"])[..., None]
+        factor = jnp.broadcast_to(factor, (*centred.shape[:-2], *factor.shape[-2:]))
+        return jax.scipy.linalg.solve_triangular(factor, centred, lower=True)[..., 0]
+    transport = scalar_transport(law, env)
+    assert transport is not None
+    return jnp.broadcast_to(transport.to_normal(value), law.shape)
 
 
 def has_rosenblatt(law: Law) -> bool:

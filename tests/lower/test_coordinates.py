@@ -63,6 +63,7 @@ def test_draws_and_the_map_agree(program, kind):
     again = jax.vmap(lowered.to_params)(z)
     for name, value in params.items():
         np.testing.assert_allclose(again[name], value, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(jax.jit(jax.vmap(lowered.from_params))(params), z, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["rosenblatt", "unconstrained"])
