@@ -95,18 +95,29 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """A law that a network knows by draws alone. `columns` are (param, or `%x` for a likelihood's row; digest of its
+    table); row i of all tables together is one draw. Without columns the law itself is simulated."""
+
+    columns: tuple[tuple[str, str], ...] = ()
+    rows: int = 0
+
+
+@dataclass(frozen=True)
 class Prior:
-    """Draws in an order in which every law only refers to earlier targets."""
+    """Draws in an order in which every law only refers to earlier targets. Of a learned prior they are the oracle: its
+    density for references, empty when nobody knows it."""
 
     name: str
     params: tuple[str, ...]
     draws: tuple[Draw, ...]
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True)
 class Likelihood:
     """Law of one row. Explicit: one draw, of `%x`. Implicit: nuisance draws, then `result` (an expression for the row)
-    or a draw of `%x` that depends on nuisances."""
+    or a draw of `%x` that depends on nuisances. Learned: neither draws nor result."""
 
     name: str
     shape: tuple[int, ...]
@@ -116,6 +127,7 @@ class Likelihood:
     explicit: bool
     observed: str = field(default="x", metadata=UNKEYED)
     dims: tuple[str, ...] = field(default=(), metadata=UNKEYED)
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True)
@@ -128,12 +140,14 @@ class Simulated:
 
 @dataclass(frozen=True)
 class Observation:
-    """`rows` iid rows of a likelihood: `source` is the digest of a table, or Simulated."""
+    """`rows` iid rows of a likelihood: `source` is the digest of a table, or Simulated. `missing` is the digest of a
+    table with 1 where an entry is missing; the values there only fill the place."""
 
     name: str
     likelihood: str
     rows: int
     source: str | Simulated
+    missing: str | None = None
 
 
 @dataclass(frozen=True)
