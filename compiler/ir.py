@@ -29,7 +29,8 @@ class Expr:
     `op` is `const` (value: nested tuple of numbers), `ref` (value: a param, data, sweep or canonical local name),
     `stack` (args are the rows), `index` (args: base, then one expression for every dynamic item; value: one
     `("at", k)`, `("dynamic", position in args)` or `("slice", start, stop)` an axis), `map` (value: `(index name, n)`,
-    args: (element,), new leading axis), `where` (condition, yes, no), or the name of a row of `compiler.functions`.
+    args: (element,), new leading axis), `where` (condition, yes, no), `simulate` (args: the simulator's arguments,
+    value: a `Simulator`), or the name of a row of `compiler.functions`.
     """
 
     op: str
@@ -43,6 +44,36 @@ class Expr:
 def labelled(expr: Expr, label: str) -> Expr:
     """`expr` as the value of the user's `label`; numbers and names stay as they are."""
     return expr if expr.op == "ref" or (expr.op == "const" and not expr.shape) else replace(expr, label=label)
+
+
+@dataclass(frozen=True)
+class PythonCode:
+    """A function of a user's module: what the file says is part of the key, where it stands is not."""
+
+    function: str
+    digest: str  # of the module's text
+    module: str = field(metadata=UNKEYED)
+    file: str = field(metadata=UNKEYED)
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A forward model as it is called: `ode`, `sde` or `python`, with everything that its result depends on.
+
+    `expressions` are those of its block by key, over `%p0`, `%p1`, ... (the arguments), `%u` (the state), `%t` (the
+    time) and data. A stochastic one has in `draw` which of its likelihood's stochastic calls it is, and in `indices` the
+    comprehension indices around it: each call, at each index, has randomness of its own.
+    """
+
+    kind: str
+    expressions: tuple[tuple[str, Expr], ...]
+    options: Options
+    integer: bool
+    bounds: tuple[float | None, float | None]  # promised of the result; what breaks it is `nan`
+    code: PythonCode | None = None
+    draw: int | None = None
+    indices: tuple[str, ...] = ()
+    name: str = field(default="", compare=False, metadata=UNKEYED)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bsi.compiler.ir import Expr, labelled
@@ -14,7 +14,8 @@ class Scope:
     """Names in reach besides the file's constants.
 
     `params` are the unknowns that may be used, and `owner` what they are arguments of, for messages; `later` are names
-    that the body draws further down; `ranges` holds the length of every comprehension's range.
+    that the body draws further down; `ranges` holds the length of every comprehension's range; `draws` numbers the calls
+    of stochastic simulators, None where there may be none.
     """
 
     owner: str = ""
@@ -23,6 +24,7 @@ class Scope:
     later: Mapping[str, Span] = field(default_factory=dict)
     sweeps: bool = False
     ranges: Mapping[str, int] = field(default_factory=dict)
+    draws: Iterator[int] | None = None
 
     def bind(self, name: str, value: Expr | None) -> Scope:
         return replace(self, locals={**self.locals, name: labelled(value, name) if value else None})
