@@ -61,8 +61,8 @@ class Simulator:
     """A forward model as it is called: `ode`, `sde` or `python`, with everything that its result depends on.
 
     `expressions` are those of its block by key, over `%p0`, `%p1`, ... (the arguments), `%u` (the state), `%t` (the
-    time) and data. A stochastic one has in `draw` which of its likelihood's stochastic calls it is, and in `indices` the
-    comprehension indices around it: each call, at each index, has randomness of its own.
+    time) and data. A stochastic one has in `draw` which of its likelihood's stochastic calls it is, and in `indices`
+    the comprehension indices around it: each call, at each index, has randomness of its own.
     """
 
     kind: str

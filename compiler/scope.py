@@ -14,8 +14,8 @@ class Scope:
     """Names in reach besides the file's constants.
 
     `params` are the unknowns that may be used, and `owner` what they are arguments of, for messages; `later` are names
-    that the body draws further down; `ranges` holds the length of every comprehension's range; `draws` numbers the calls
-    of stochastic simulators, None where there may be none.
+    that the body draws further down; `ranges` holds the length of every comprehension's range; `draws` numbers the
+    calls of stochastic simulators, None where there may be none.
     """
 
     owner: str = ""

@@ -26,6 +26,7 @@ DOMAINS: dict[Domain, str] = {
     "positive_definite": "positive definite",
     "cholesky": "lower triangular with positive diagonal",
 }
+KINDS = {"int": "int", "real": "real", "bool": "`true`, `false`", "net": "a net", "expr": "an expression"}
 PARAMETERS = {"fill": "n, ...", "eye": "n", "linspace": "low, high, n"}  # by rule; numbers and arrays are a, b or x
 
 
@@ -158,7 +159,7 @@ def _values(option: Option) -> str:
     words = ", ".join(f"`{word}`" for word in option.words)
     if option.kind == "word":
         return words
-    kind = {"int": "int", "real": "real", "bool": "`true`, `false`", "net": "a net"}[option.kind]
+    kind = KINDS[option.kind]
     said = " or ".join(filter(None, (kind + _range(option), words)))
     return f"{said}; may be swept" if option.swept else said
 
