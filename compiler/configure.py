@@ -12,7 +12,13 @@ from bsi.compiler.report import listed, suggest
 from bsi.dsl import ast
 
 DEFAULT_NET = "resmlp"
-WORDS = {"net": "kind of net", "train": "training objective", "sample": "sampler", "check": "metric"}
+WORDS = {
+    "simulator": "kind of simulator",
+    "net": "kind of net",
+    "train": "training objective",
+    "sample": "sampler",
+    "check": "metric",
+}
 
 
 def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
@@ -35,12 +41,11 @@ def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
     return found
 
 
-def no_options(env: Environment, given: ast.Options, what: str) -> None:
-    env.report.add("E0501", f"{what} takes no options", given)
-
-
 def options(env: Environment, noun: str, kind: str, given: ast.Options | tuple[ast.Argument, ...]) -> Options | None:
-    """All options of a block, sorted by name; None after a report. A check's options are its named arguments."""
+    """All options of a block, sorted by name; None after a report. A check's options are its named arguments.
+
+    Expressions are handed on as syntax: what they may refer to is their reader's business.
+    """
     schema = BLOCKS[noun, kind]
     values = {option.name: option.default for option in schema.options}
     if "network" in values:
@@ -50,7 +55,7 @@ def options(env: Environment, noun: str, kind: str, given: ast.Options | tuple[a
         assert item.name is not None
         name = item.name.id
         if name not in values:
-            _unknown(env, item.name, kind, schema)
+            unknown_option(env, item.name, kind, schema)
             good = False
             continue
         read, value = _read(env, schema.option(name), item.value)
@@ -64,7 +69,8 @@ def default_net() -> Net:
     return Net("", DEFAULT_NET, tuple(sorted(defaults.items())))
 
 
-def _unknown(env: Environment, name: ast.Name, kind: str, schema: Block) -> None:
+def unknown_option(env: Environment, name: ast.Name, kind: str, schema: Block) -> None:
+    """Report an option that `schema` does not have."""
     if name.id in LATER["option"]:
         env.report.add(
             "E0211", f"the option `{name.id}` is part of the language, but not supported in this version yet", name
@@ -87,12 +93,16 @@ def _read(env: Environment, option: Option, node: ast.Expr) -> tuple[bool, Any]:
     if option.kind == "net" and not (isinstance(node, ast.Name) and node.id in option.words):
         found = net_value(env, node)
         return found is not None, found
+    if option.kind == "expr" and not (isinstance(node, ast.Name) and node.id in option.words):
+        return True, node
     if isinstance(node, ast.Configured):
         if node.name.id in LATER.get(option.name, ()):
             _later(env, option, node.name)
         else:
             _refuse(env, option, node, f"`{node.name.id} {{ ... }}`")
         return False, None
+    if isinstance(node, ast.String) and option.quoted and node.value in option.words:
+        return True, option.words[node.value]
     if isinstance(node, ast.String):
         _refuse(env, option, node, "text in quotes")
         return False, None

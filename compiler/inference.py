@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bsi.compiler import configure, likelihood_laws, observations, posteriors, prior_laws, stored
+from bsi.compiler import configure, likelihood_laws, missing, observations, posteriors, prior_laws, stored
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Posterior, Sample, Train
 from bsi.compiler.options import BLOCKS, Block
@@ -40,7 +40,7 @@ def _train(env: Environment, declaration: ast.Train) -> Train | None:
     found = laws(env, declaration)
     if found is None or options is None:
         return None
-    rest = tuple(option for option in options if option[0] != "network")
+    rest = missing.settled(env, found.likelihood, tuple(option for option in options if option[0] != "network"))
     network = dict(options)["network"]
     return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, network, rest)
 
@@ -123,7 +123,7 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
     found = posteriors.posterior(env, first) if first else None
     if schema.reference:
         good = _no_fits(env, method) and _has_density(env, method, first)
-        if found is None or options is None or not good:
+        if found is None or options is None or not good or not missing.has_marginals(env, method, found):
             return None
         return Sample(declaration.name.id, method.function.id, found.name, (), None, options, True)
     given = _given_fits(env, method)
@@ -240,7 +240,16 @@ def _fits(
             return None
         chosen[found] = name
     fits = [chosen[w].id if w in chosen else _default_fit(env, declaration, w, implied) for w in wanted]
-    return tuple(fit for fit in fits if fit) if all(fits) else None
+    if not all(fits) or not missing.seen(env, declaration.method, posterior, _declared_trains(env, fits)):
+        return None
+    return tuple(fit for fit in fits if fit)
+
+
+def _declared_trains(env: Environment, names: list[str | None]) -> list[Train]:
+    """Those of the fits that the user wrote."""
+    declarations = [env.declarations.get(name or "") for name in names]
+    found = [train(env, declaration) for declaration in declarations if isinstance(declaration, ast.Train)]
+    return [fit for fit in found if fit]
 
 
 def _default_fit(env: Environment, declaration: ast.Sample, wanted: Laws, implied: dict[str, Train]) -> str | None:
@@ -270,6 +279,7 @@ def _default_fit(env: Environment, declaration: ast.Sample, wanted: Laws, implie
         name += "_"
     block = BLOCKS["train", "score"]
     options = tuple(sorted((o.name, o.default) for o in block.options if o.name != "network"))
+    options = missing.settled(env, wanted.likelihood, options)
     implied[name] = Train(name, "score", wanted.prior, wanted.likelihood, configure.default_net(), options, True)
     return name
 

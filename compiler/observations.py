@@ -10,6 +10,7 @@ from bsi.compiler import (
     expressions,
     fold,
     likelihood_laws,
+    missing,
     prior_laws,
     shapes,
     sizes,
@@ -37,8 +38,7 @@ def _observation(env: Environment, declaration: ast.Observe) -> Observation | No
         return _simulated(env, declaration, call, law, likelihood)
     # The values are read even when the likelihood failed: what is wrong with them is a mistake of its own.
     table = sources.raw(env, declaration)
-    if declaration.options.items:
-        configure.no_options(env, declaration.options, "an observation set that is not simulated")
+    marker = missing.marker(env, declaration)
     type = value_types.value_type(env, law.type) if law else None
     if table is None or law is None or type is None:
         return None
@@ -49,11 +49,31 @@ def _observation(env: Environment, declaration: ast.Observe) -> Observation | No
     if table.shape != wanted:
         sources.report_shape(env, declaration, table.shape, wanted, _needs(declaration, type, rows), law.type)
         return None
+    table, holes = missing.split(table)
+    if not _observed(env, declaration, marker, holes):
+        return None
     checked = sources.typed(env, declaration, table, type, law.type)
     if checked is None or likelihood is None or not _possible(env, declaration, likelihood, checked, law):
         return None
-    env.tables[checked.digest] = checked
-    return Observation(declaration.name.id, likelihood.name, rows, checked.digest)
+    env.tables.update({table.digest: table for table in (checked, holes) if table})
+    return Observation(declaration.name.id, likelihood.name, rows, checked.digest, holes.digest if holes else None)
+
+
+def _observed(env: Environment, declaration: ast.Observe, marker: missing.Marker, holes: Table | None) -> bool:
+    """Whether anything is left; reports a set without entries, and a marker that marks nothing."""
+    name = declaration.name.id
+    if holes and all(holes.values):
+        env.report.add("E0627", f"every entry of `{name}` is missing", declaration.source)
+        return False
+    if marker is not None and holes is None:
+        option = next(item for item in declaration.options.items if item.name.id == "missing")
+        env.report.add(
+            "W0607",
+            f"`{name}` has no missing entries",
+            option,
+            help="remove the option: fits are then trained on whole rows alone",
+        )
+    return True
 
 
 def _rows(env: Environment, declaration: ast.Observe, table: Table, type: ValueType) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["int", "real", "bool", "word", "net"]
+Kind = Literal["int", "real", "bool", "word", "net", "expr"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Option:
     """One key. `words` are the names accepted besides (or, for kind `word`, instead of) a number, with their values.
 
     Bounds are inclusive unless `open`. `swept` options take a sweep. Options that are not `keyed` change how fast a
-    result comes, never the result.
+    result comes, never the result. The words of a `quoted` option stand in quotes, but for `none`. An `expr` is any
+    expression, or None.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Option:
     words: dict[str, Any] = field(default_factory=dict)
     swept: bool = False
     keyed: bool = True
+    quoted: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ COMPOSE = Option("compose", "word", "gauss", "how scores of several factors comb
 COVARIANCE = Option(
     "covariance", "word", "moments", "where the covariances of gauss come from", words=_words("moments")
 )
+
+REQUIRED = "required"  # the default of an `expr` that has none
+OBSERVE = Option("observe", "expr", None, "what is kept of the state, of which it is a function", words=NONE)
+SAVEAT = Option("saveat", "expr", REQUIRED, "times of the rows of the result, increasing; one number: no time axis")
+T0 = Option("t0", "real", 0.0, "time of the initial state")
 
 _WIDTH = Option("width", "int", 256, "units of a hidden layer", lower=1)
 _ACTIVATION = Option("activation", "word", "silu", "nonlinearity", words=_words("silu", "gelu", "relu", "tanh"))
@@ -113,6 +120,13 @@ BLOCKS: dict[tuple[str, str], Block] = {
                 "rosenblatt",
                 "working coordinates of the parameters",
                 words=_words("rosenblatt", "unconstrained"),
+            ),
+            Option(
+                "missing",
+                "word",
+                "auto",
+                "random: hide entries of simulated rows, to learn from rows with holes; auto: if a set has `missing`",
+                words=_words("auto", "random") | NONE,
             ),
             SEED,
         ),
@@ -180,6 +194,88 @@ BLOCKS: dict[tuple[str, str], Block] = {
         "a posterior and a file of draws",
         reference=True,
     ),
+    ("observe", "observe"): Block(
+        (
+            Option(
+                "missing",
+                "real",
+                None,
+                "what stands for a missing entry: nan for empty fields, `NA`, `null` and NaN, or a number",
+                words={"nan": "nan"} | NONE,
+                quoted=True,
+            ),
+        ),
+        "rows from a file or a list",
+    ),
+    ("simulator", "ode"): Block(
+        (
+            Option("init", "expr", REQUIRED, "state at `t0`"),
+            Option("rhs", "expr", REQUIRED, "time derivative of the state, by the state and the time `t`"),
+            SAVEAT,
+            OBSERVE,
+            T0,
+            Option(
+                "solver",
+                "word",
+                "tsit5",
+                "Diffrax solver; kvaerno3 and kvaerno5 are for stiff equations",
+                words=_words("tsit5", "dopri5", "dopri8", "bosh3", "heun", "kvaerno3", "kvaerno5"),
+            ),
+            Option("rtol", "real", 1e-5, "relative tolerance of adaptive steps", lower=0.0, open=True),
+            Option("atol", "real", 1e-6, "absolute tolerance of adaptive steps", lower=0.0, open=True),
+            Option("max_steps", "int", 4096, "steps after which the solve fails", lower=1),
+        ),
+        "ordinary differential equation",
+        "the name of the state",
+    ),
+    ("simulator", "sde"): Block(
+        (
+            Option("init", "expr", REQUIRED, "state at `t0`"),
+            Option("drift", "expr", REQUIRED, "drift, by the state and the time `t`"),
+            Option(
+                "diffusion",
+                "expr",
+                REQUIRED,
+                "factor of the noise: of the state's shape, a noise for each entry; with one more axis, several",
+            ),
+            SAVEAT,
+            OBSERVE,
+            T0,
+            Option(
+                "solver",
+                "word",
+                "euler",
+                "Itô: euler, milstein; Stratonovich: euler_heun, heun, stratonovich_milstein",
+                words=_words("euler", "milstein", "euler_heun", "heun", "stratonovich_milstein"),
+            ),
+            Option(
+                "dt",
+                "real",
+                "auto",
+                "largest step; auto: a thousandth of the whole time",
+                lower=0.0,
+                open=True,
+                words=_words("auto"),
+            ),
+        ),
+        "stochastic differential equation",
+        "the name of the state",
+    ),
+    ("simulator", "python"): Block(
+        (
+            Option("jax", "bool", False, "written in JAX: traced, and differentiated where that is asked for"),
+            Option(
+                "batch",
+                "bool",
+                "auto",
+                "takes many rows in one call; auto: unless written in JAX",
+                words=_words("auto"),
+            ),
+            Option("stochastic", "bool", True, "takes a random generator (in JAX a key) as its last argument"),
+        ),
+        "a function of a Python module, run with `--allow-python`",
+        'a text `"module:function"`',
+    ),
     ("observe", "simulate"): Block((SEED,), "rows drawn from the likelihood", "values of the params"),
     ("check", "c2st"): Block(
         (
@@ -215,6 +311,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
 
 # Of the language but not of this version: using one says so instead of "unknown".
 LATER: dict[str, frozenset[str]] = {
+    "simulator": frozenset(),
     "net": frozenset({"transformer", "unet", "dit", "set"}),
     "train": frozenset({"bsi", "exact", "distill", "flow_map"}),
     "sample": frozenset(
@@ -223,7 +320,6 @@ LATER: dict[str, frozenset[str]] = {
     "check": frozenset({"mmd", "sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
     "compose": frozenset({"jac", "fnpse", "partial"}),
     "covariance": frozenset({"sampled"}),
-    "observe": frozenset({"missing"}),
     "option": frozenset({"route", "correct", "oracle"}),
 }
 

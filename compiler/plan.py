@@ -149,7 +149,7 @@ def _sample_inputs(program: Program, sample: Sample, jobs: dict[str, Job]) -> In
             inputs[f"likelihood {factor.law}"] = _likelihood(program, program.likelihoods[factor.law])
         if factor.observation is not None:
             observed = program.observations[factor.observation]
-            inputs[f"observations {factor.observation}"] = digest(observed.rows, observed.source)
+            inputs[f"observations {factor.observation}"] = digest(observed.rows, observed.source, observed.missing)
     for name in sorted(sweeps):
         inputs[f"sweep {name}"] = canonical(program.sweeps[name].values)
     for fit in sample.fits:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bsi.compiler import expressions, fold, value_types
+from bsi.compiler import expressions, fold, missing, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Data, Origin, Table
 from bsi.compiler.report import counted, suggest
@@ -39,16 +39,24 @@ def _raw(env: Environment, declaration: ast.Data | ast.Observe) -> Table | None:
             help = f"did you mean `{near}`?" if near else 'write `file("name.csv", key = "y")` or a list'
             env.report.add("E0608", f"`{source.function.id}` is not a source of data", source.function, help=help)
             return None
-        return file(env, source)
+        return _of_file(env, declaration, source)
     value = expressions.constant_value(env, source, f"`{declaration.name.id}`")
     known = expressions.known_value(env, source, value, "inline data") if value else None
     if value is None or known is None:
         return None
-    return Table(value.shape, array.array("q" if value.integer else "d", fold.flat(known)), value.integer)
+    table = Table(value.shape, array.array("q" if value.integer else "d", fold.flat(known)), value.integer)
+    return missing.marked(table, missing.marker(env, declaration))
 
 
-def file(env: Environment, call: ast.Call) -> Table | None:
-    """The table that `file(...)` names."""
+def _of_file(env: Environment, declaration: ast.Data | ast.Observe, call: ast.Call) -> Table | None:
+    marker = missing.marker(env, declaration)
+    hint = "if it is not known, say so: `{ missing = \"nan\" }`" if isinstance(declaration, ast.Observe) else None
+    table = file(env, call, holes=marker == "nan", hint=hint)
+    return missing.marked(table, marker) if table else None
+
+
+def file(env: Environment, call: ast.Call, *, holes: bool = False, hint: str | None = None) -> Table | None:
+    """The table that `file(...)` names. With `holes`, entries that are no numbers become NaN; `hint` helps without."""
     places: dict[str, ast.Node] = {}
     given: dict[str, Any] = {}
     for position, argument in enumerate(call.arguments):
@@ -71,11 +79,12 @@ def file(env: Environment, call: ast.Call) -> Table | None:
         env.report.add("E0608", "`file` needs a path", call, help='write `file("name.csv", key = "y")`')
         return None
     path = Path(env.source.file).parent / given.pop("path")
+    also = {"holes": True} if holes else {}
     try:
-        return replace(env.read_table(path, **given), origin=Origin(str(path), **given))
+        return replace(env.read_table(path, **given, **also), origin=Origin(str(path), **given))
     except TableError as error:
         at = places.get(error.argument, places["path"])
-        env.report.add(error.code, error.message, at, help=error.help)
+        env.report.add(error.code, error.message, at, help=error.help or (hint if error.code == "E0604" else None))
         return None
 
 
@@ -155,7 +164,7 @@ def typed(
 ) -> Table | None:
     """`table` as whole or real numbers, within the type's bounds."""
     if type.integer and not table.integer:
-        bad = next((x for x in table.values if x != math.floor(x)), None)
+        bad = next((x for x in table.values if not math.isfinite(x) or x != math.floor(x)), None)
         if bad is not None:
             env.report.add(
                 "E0614",

@@ -1,7 +1,8 @@
 """Data files with the standard library alone: csv, json, npy and npz.
 
 A csv has a header line; lines that start with `#` are comments. A json is read along a dotted `key`. Arrays are
-little-endian float32, float64, signed or unsigned integers, or bool, in C or Fortran order.
+little-endian float32, float64, signed or unsigned integers, or bool, in C or Fortran order. With `holes`, a missing
+entry (an empty csv field or one of `HOLES`, a json `null`, a NaN) is read as NaN; without, it is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bsi.compiler.ir import Table
 from bsi.compiler.report import listed, suggest
 
 FORMATS = (".csv", ".json", ".npy", ".npz")
+HOLES = frozenset({"", "na", "n/a", "nan", "null", "none", "."})  # in lower case: what R, pandas and Stata write
 
 
 class TableError(Exception):
@@ -31,9 +33,14 @@ class TableError(Exception):
 
 
 def read_table(
-    path: Path, *, key: str | None = None, columns: tuple[str, ...] | None = None, index: int | None = None
+    path: Path,
+    *,
+    key: str | None = None,
+    columns: tuple[str, ...] | None = None,
+    index: int | None = None,
+    holes: bool = False,
 ) -> Table:
-    """The numbers in `path`: `key` or `columns` pick what, `index` one entry of the leading axis.
+    """The numbers in `path`: `key` or `columns` pick what, `index` one entry of the leading axis; `holes`, see above.
 
     Raises: TableError.
     """
@@ -51,16 +58,16 @@ def read_table(
     except OSError as error:
         raise TableError("E0601", f"`{path.name}` cannot be read: {error.strerror}") from None
     if suffix == ".csv":
-        table = _csv(_text(path, content), path.name, (key,) if key else columns, key is not None)
+        table = _csv(_text(path, content), path.name, (key,) if key else columns, key is not None, holes)
     elif suffix == ".json":
-        table = _json(_text(path, content), path.name, key)
+        table = _json(_text(path, content), path.name, key, holes)
     elif suffix == ".npz":
         table = _npz(path, key)
     else:
         if key is not None:
             raise TableError("E0608", "an npy file holds one array and has no keys", "key")
         table = _npy(content, path.name)
-    return _checked(table if index is None else _entry(table, index), path.name)
+    return _checked(table if index is None else _entry(table, index), path.name, holes)
 
 
 def _text(path: Path, content: bytes) -> str:
@@ -78,11 +85,12 @@ def _entry(table: Table, index: int) -> Table:
     return Table(table.shape[1:], table.values[index * size : (index + 1) * size], table.integer)
 
 
-def _checked(table: Table, name: str) -> Table:
+def _checked(table: Table, name: str, holes: bool) -> Table:
     if math.prod(table.shape) == 0:
         raise TableError("E0605", f"`{name}` holds no values here")
     if not table.integer:
-        bad = next((i for i, x in enumerate(table.values) if not math.isfinite(x)), None)
+        wrong = math.isinf if holes else lambda x: not math.isfinite(x)
+        bad = next((i for i, x in enumerate(table.values) if wrong(x)), None)
         if bad is not None:
             place = []
             for size in reversed(table.shape):
@@ -95,7 +103,7 @@ def _checked(table: Table, name: str) -> Table:
 # ---------------------------------------------------------------- csv
 
 
-def _csv(text: str, name: str, columns: tuple[str, ...] | None, single: bool) -> Table:
+def _csv(text: str, name: str, columns: tuple[str, ...] | None, single: bool, holes: bool) -> Table:
     lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
     if not lines:
         raise TableError("E0605", f"`{name}` is empty")
@@ -115,7 +123,9 @@ def _csv(text: str, name: str, columns: tuple[str, ...] | None, single: bool) ->
                 "E0603", f"line {line} of `{name}` has {len(row)} fields, but the header has {len(header)}"
             )
         for place in places:
-            values.append(_number(row[place].strip(), f"line {line}, column `{header[place]}` of `{name}`"))
+            field = row[place].strip()
+            where = f"line {line}, column `{header[place]}` of `{name}`"
+            values.append(math.nan if holes and field.lower() in HOLES else _number(field, where))
     n = len(rows) - 1
     shape = (n,) if len(places) == 1 and (single or columns is None) else (n, len(places))
     return _table(shape, values)
@@ -141,7 +151,7 @@ def _table(shape: tuple[int, ...], values: list[Any]) -> Table:
 # ---------------------------------------------------------------- json
 
 
-def _json(text: str, name: str, key: str | None) -> Table:
+def _json(text: str, name: str, key: str | None, holes: bool) -> Table:
     try:
         value = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -163,18 +173,20 @@ def _json(text: str, name: str, key: str | None) -> Table:
     while isinstance(probe, list):
         shape.append(len(probe))
         probe = probe[0] if probe else None
-    return _table(tuple(shape), _entries(value, tuple(shape), name))
+    return _table(tuple(shape), _entries(value, tuple(shape), name, holes))
 
 
-def _entries(value: Any, shape: tuple[int, ...], name: str) -> list[Any]:
+def _entries(value: Any, shape: tuple[int, ...], name: str, holes: bool) -> list[Any]:
     if shape:
         if not isinstance(value, list) or len(value) != shape[0]:
             raise TableError("E0603", f"the rows of `{name}` have different lengths", "key")
-        return [entry for item in value for entry in _entries(item, shape[1:], name)]
+        return [entry for item in value for entry in _entries(item, shape[1:], name, holes)]
     if isinstance(value, list):
         raise TableError("E0603", f"the rows of `{name}` have different depths", "key")
     if isinstance(value, bool):
         return [int(value)]
+    if value is None and holes:
+        return [math.nan]
     if not isinstance(value, int | float):
         raise TableError("E0604", f"`{name}` holds {json.dumps(value)} where a number should be", "key")
     return [value]
