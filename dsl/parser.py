@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
-
+from dataclasses import replace
 from bsi.dsl import ast
 from bsi.dsl.build import Builder, Refused, Tree
 from bsi.dsl.chunks import Chunk, cut
@@ -13,9 +12,6 @@ from bsi.dsl.grammar import grammar
 from bsi.dsl.span import Source, Span
 from bsi.dsl.syntax import stopped, unknown_declaration
 from bsi.dsl.tokens import lex
-
-if TYPE_CHECKING:
-    pass
 
 EDITIONS = (1,)
 
@@ -50,7 +46,7 @@ def _declaration(chunk: Chunk, file: str) -> tuple[Built, list[Diagnostic]]:
     if chunk.noun is None:
         return (), [unknown_declaration(chunk, file)]
     if chunk.broken:
-        return (), chunk.diagnostics
+        return (), [_sooner(chunk, diagnostic, file) for diagnostic in chunk.diagnostics]
     tree, diagnostic = _tree(chunk, file)
     if diagnostic:
         return (), [*chunk.diagnostics, diagnostic]
@@ -79,18 +75,46 @@ def _tree(chunk: Chunk, file: str) -> tuple[Tree | None, Diagnostic | None]:
     return tree, None
 
 
+def _sooner(chunk: Chunk, diagnostic: Diagnostic, file: str) -> Diagnostic:
+    """A mistake of brackets, put where the parser already sees it: `)` is missing before the `=` of `p(theta = 1`, long
+    before a closing bracket or the end of the declaration proves it."""
+    if diagnostic.code not in ("E0102", "E0103") or diagnostic.primary is None:
+        return diagnostic
+    _, sooner = _tree(chunk, file)
+    if sooner is None or sooner.primary is None or sooner.primary.span.start >= diagnostic.primary.span.start:
+        return diagnostic
+    if diagnostic.code == "E0103":  # the bracket that would have opened is missing here
+        return sooner
+    opener = diagnostic.secondary[0].span
+    place = _gap(chunk, sooner.primary.span)
+    if place.start < opener.end:
+        return diagnostic
+    return replace(diagnostic, primary=Label(place, diagnostic.primary.text))
+
+
+def _gap(chunk: Chunk, span: Span) -> Span:
+    """`span`, or the end of the line before it when it is the first of its line: something is missing there."""
+    for before, token in itertools.pairwise(token for token in chunk.tokens if token.type != "_NEWLINE"):
+        if token.start_pos == span.start and before.end_line != token.line:
+            return Span(before.end_pos or 0, before.end_pos or 0, span.file)
+    return span
+
+
 def _names(chunk: Chunk) -> set[str]:
-    """The names that a broken declaration would have declared, as far as one can tell."""
-    tokens = chunk.tokens
+    """The names that a broken declaration may have meant to declare: a use of them is no second mistake.
+
+    A broken declaration may hold the next one too, whose noun is missing: the first two words of every line count.
+    """
+    tokens = [token for token in chunk.tokens if token.type != "_NEWLINE"]
     if tokens[0].type == "CHECK":
         return set()
     if tokens[0].type == "DIM":
         pairs = itertools.pairwise(tokens)
-        return {str(name) for before, name in pairs if before.type in ("DIM", "COMMA") and name.type == "NAME"}
-    if tokens[0].type == "IMPORT":
-        return {str(token) for token in tokens[-1:] if token.type == "NAME"}
-    position = 0 if len(tokens) > 1 and tokens[1].type == "EQUAL" else 1
-    return {str(token) for token in tokens[position : position + 1] if token.type == "NAME"}
+        names = {str(name) for before, name in pairs if before.type in ("DIM", "COMMA") and name.type == "NAME"}
+    else:
+        names = {str(token) for token in tokens[-1:] if tokens[0].type == "IMPORT" and token.type == "NAME"}
+    lines = itertools.groupby(tokens, key=lambda token: token.line)
+    return names | {str(token) for _, line in lines for token in list(line)[:2] if token.type == "NAME"}
 
 
 def _edition(
