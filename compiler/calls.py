@@ -20,7 +20,11 @@ def call(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
         return _inline(env, node, declaration, scope)
     if declaration is not None and name.id not in CALLABLE:
         env.used.add(name.id)
-        if not isinstance(declaration, ast.Import | ast.Simulator):
+        if isinstance(declaration, ast.Simulator):
+            from bsi.compiler import simulators  # here, since declared types need expressions first
+
+            return simulators.call(env, node, declaration, scope)
+        if not isinstance(declaration, ast.Import):
             env.report.add(
                 "E0204",
                 f"`{name.id}` is {article(NOUNS[type(declaration)])}, not a function",
@@ -34,7 +38,8 @@ def call(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
         )
         return None
     if name.id not in CALLABLE:
-        known = {*CALLABLE, *(d.name.id for d in env.all(ast.Let) if d.parameters is not None)}
+        functions = (d.name.id for d in env.all(ast.Let) if d.parameters is not None)
+        known = {*CALLABLE, *functions, *(d.name.id for d in env.all(ast.Simulator))}
         env.unknown(name, "function", known, ALIASES)
         return None
     return _built_in(env, node, scope)
@@ -46,7 +51,7 @@ def _inline(env: Environment, node: ast.Call, function: ast.Let, scope: Scope) -
     if bound is None:
         return None
     values = {name: expressions.elaborate(env, argument.value, scope) for name, argument in bound.items()}
-    inner = Scope(owner=f"`{function.name.id}`", locals=values, ranges=scope.ranges)
+    inner = Scope(owner=f"`{function.name.id}`", locals=values, ranges=scope.ranges, draws=scope.draws)
     # The stack of functions being inlined is what shows recursion, so this result is never kept.
     calls = env.calls
     if function.name.id in calls:

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from dataclasses import replace
 
-from bsi.compiler import expressions, fold, shapes
+from bsi.compiler import domains, expressions, fold, shapes, supports
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Expr, Law, Support
-from bsi.compiler.laws import ALIASES, LATER, LAWS, Argument, Bound, Domain, Last, LawRow
+from bsi.compiler.laws import ALIASES, LAWS, Argument, Bound, Last, LawRow
 from bsi.compiler.report import counted, listed
 from bsi.compiler.scope import Scope
+from bsi.compiler.supports import interval
 from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
-PHRASES: dict[Domain, str] = {
-    "real": "a number",
-    "positive": "positive",
-    "nonnegative": "non-negative",
-    "unit": "between 0 and 1",
-    "natural": "a whole number, 0 or more",
-    "probabilities": "non-negative and sum to 1",
-    "positive_definite": "symmetric and positive definite",
-    "cholesky": "lower triangular with a positive diagonal",
+# One call of every law that takes laws, for messages.
+EXAMPLES = {
+    "mixture": "mixture([0.3, 0.7], normal(0, 1), normal(5, 1))",
+    "truncated": "truncated(normal(0, 1), lower = 0)",
+    "ordered": "ordered(normal(0, 5))",
+    "zero_inflated": "zero_inflated(0.2, poisson(3))",
+    "hurdle": "hurdle(0.2, poisson(3))",
+    "hidden_markov": "hidden_markov([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], normal(0, 1), normal(5, 1))",
 }
+# Laws of one number that the laws of laws restrict, sort or inflate: continuous ones, or counts.
+CONTINUOUS = frozenset({"truncated", "ordered"})
+COUNTS = frozenset({"zero_inflated", "hurdle"})
 
 
 def row_of(env: Environment, call: ast.Call) -> LawRow | None:
     """The law that a call names; reports an unknown one."""
     name = call.function
-    if name.id in LATER and name.id not in env.declarations:
-        env.report.add(
-            "E0211", f"the law `{name.id}` is part of the language, but not supported in this version yet", name
-        )
-        return None
     row = LAWS.get(name.id)
     if row is None and name.id in env.declarations:
         env.used.add(name.id)
         declaration = env.declarations[name.id]
-        if not isinstance(declaration, ast.Import | ast.Simulator):
+        if isinstance(declaration, ast.Simulator):
+            help = f"write `x = {name.id}(...)` as the last line of a body, or `implicit {name.id}(...)`"
+            env.report.add("E0204", f"`{name.id}` is a simulator, not a law", name, help=help)
+        elif not isinstance(declaration, ast.Import):
             env.wrong_kind(name, "a law")
     elif row is None:
         env.unknown(name, "law", LAWS, ALIASES)
@@ -46,65 +46,147 @@ def row_of(env: Environment, call: ast.Call) -> LawRow | None:
 
 
 def law(env: Environment, call: ast.Call, target: ValueType, owner: str, scope: Scope) -> Law | None:
-    """The law of `owner`, a value of type `target`."""
+    """The law of `owner`, a value of type `target`. A law of single numbers, for an ordered vector, is that of its
+    entries before they are put in order."""
     row = row_of(env, call)
     if row is None:
         return None
-    taken = _components(env, call, row, target, owner, scope)
-    if taken is None:
-        return None
-    components, arguments = taken
-    values = _arguments(env, call, row, arguments, scope)
+    if target.kind in ("ordered", "positive_ordered") and not row.axes:
+        return _ordered(env, call, [call], target, owner, scope)
+    if row.name == "ordered":
+        inner, others = _split(call)
+        if others:
+            env.report.add("E0209", f"`ordered` takes a law alone, not {counted(len(others), 'argument')}", others[0])
+            return None
+        return _ordered(env, call, inner, target, owner, scope) if _enough(env, call, row, len(inner)) else None
+    return _law(env, call, row, target, owner, scope)
+
+
+def _law(env: Environment, call: ast.Call, row: LawRow, target: ValueType, owner: str, scope: Scope) -> Law | None:
+    inner, others = _split(call) if row.components != (0, 0) else ([], list(call.arguments))
+    components: tuple[Law, ...] = ()
+    if row.components != (0, 0):
+        found = _components(env, call, row, inner, target, owner, scope)
+        if found is None:
+            return None
+        components = found
+    values = _arguments(env, call, row, others, scope)
     if values is None:
         return None
-    axes = _component_axes(components) if components else len(row.axes)
-    if len(target.shape) < axes:
-        env.report.add("E0302", f"`{row.name}` is a law of vectors, but `{owner}` is {target.text}", call)
+    axes = _event_axes(row, components, target)
+    if len(target.shape) < axes or (row.name == "hidden_markov" and not target.shape):
+        what = {1: "vectors", 2: "matrices"}[axes] if axes else "sequences"
+        env.report.add("E0302", f"`{row.name}` is a law of {what}, but `{owner}` is {target.text}", call)
         return None
     checked = _check(env, call, row, values, target, owner, axes, len(components))
     if checked is None:
         return None
-    if row.name == "truncated" and not _can_truncate(env, call, components[0]):
-        return None
     named = {name: value for name, (_, value) in checked.items()}
-    integer = components[0].support.integer if components else row.integer
-    if row.name == "mixture":
-        support = _mixed(components)
-    elif row.name == "truncated":
-        support = _narrowed(components[0].support, named)
-    else:
-        support = interval(_bound(row.lower, named), _bound(row.upper, named), integer)
     order = tuple((argument.name, named[argument.name]) for argument in row.arguments)
-    return Law(row.name, order, target.shape, support, components)
+    return Law(row.name, order, target.shape, _support(row, components, named), components)
+
+
+def _support(row: LawRow, components: tuple[Law, ...], named: dict[str, Expr]) -> Support:
+    match row.name:
+        case "mixture" | "hidden_markov":
+            return supports.united([component.support for component in components])
+        case "truncated":
+            return supports.narrowed(components[0].support, named["lower"], named["upper"])
+        case "zero_inflated" | "hurdle":
+            return components[0].support
+    found = interval(_bound(row.lower, named), _bound(row.upper, named), row.integer)
+    return replace(found, kind=row.kind) if row.kind else found
+
+
+def _ordered(
+    env: Environment, call: ast.Call, inner: list[ast.Call], target: ValueType, owner: str, scope: Scope
+) -> Law | None:
+    """k independent draws in increasing order: the component is the law of one of them, so that its arguments may
+    vary over the leading axes, and not along the vector."""
+    row = LAWS["ordered"]
+    if not target.shape:
+        env.report.add("E0302", f"`ordered` is a law of vectors, but `{owner}` is {target.text}", call)
+        return None
+    entry = ValueType(target.shape[:-1], target.dims[:-1], False, None, None)
+    component = _component(env, inner[0], entry, owner, scope, along=target)
+    if component is None or not _is_of(env, inner[0], row, component):
+        return None
+    support = component.support
+    positive = support.lower is not None and support.lower.op == "const" and min(fold.flat(support.lower.value)) >= 0
+    kind = "positive_ordered" if positive else "ordered"
+    return Law("ordered", (), target.shape, replace(support, kind=kind), (component,))
+
+
+def _component(
+    env: Environment, call: ast.Call, entry: ValueType, owner: str, scope: Scope, along: ValueType
+) -> Law | None:
+    """The law of one entry of an ordered vector. Arguments that vary along the vector are refused: the density would
+    need a normaliser without a closed form, which Stan leaves out silently."""
+    row = row_of(env, call)
+    if row is None:
+        return None
+    for argument in call.arguments if row.components == (0, 0) else ():
+        value = expressions.elaborate(env, argument.value, scope)
+        if value is None:
+            return None
+        if value.shape[-1:] == along.shape[-1:] and not shapes.fits(value.shape, entry.shape):
+            env.report.add(
+                "E0413",
+                f"the entries of the ordered `{owner}` share one law, but this argument has one value for each",
+                argument.value,
+                help="give one value for all: the k draws of one law are put in order",
+            )
+            return None
+    return law(env, call, entry, owner, scope)
+
+
+def _split(call: ast.Call) -> tuple[list[ast.Call], list[ast.Argument]]:
+    """Arguments that are laws, and the others."""
+    inner = [a.value for a in call.arguments if not a.name and isinstance(a.value, ast.Call) and is_law(a.value)]
+    return inner, [a for a in call.arguments if a.value not in inner]
+
+
+def _enough(env: Environment, call: ast.Call, row: LawRow, given: int) -> bool:
+    fewest, most = row.components
+    if given >= fewest and (most is None or given <= most):
+        return True
+    wanted = counted(fewest, "law") if fewest == most else f"at least {counted(fewest, 'law')}"
+    help = f"for example `{EXAMPLES[row.name]}`"
+    env.report.add("E0412", f"`{row.name}` takes {wanted}, not {given}", call, help=help)
+    return False
 
 
 def _components(
-    env: Environment, call: ast.Call, row: LawRow, target: ValueType, owner: str, scope: Scope
-) -> tuple[tuple[Law, ...], list[ast.Argument]] | None:
-    """Arguments that are laws, and the others."""
-    if row.components == (0, 0):
-        return (), list(call.arguments)
-    inner = [a for a in call.arguments if not a.name and isinstance(a.value, ast.Call) and is_law(a.value)]
-    others = [a for a in call.arguments if a not in inner]
-    fewest, most = row.components
-    if len(inner) < fewest or (most is not None and len(inner) > most):
-        wanted = counted(fewest, "law") if fewest == most else f"at least {counted(fewest, 'law')}"
-        example = "mixture([0.3, 0.7], normal(0, 1), normal(5, 1))"
-        if row.name == "truncated":
-            example = "truncated(normal(0, 1), lower = 0)"
-        env.report.add("E0412", f"`{row.name}` takes {wanted}, not {len(inner)}", call, help=f"for example `{example}`")
+    env: Environment,
+    call: ast.Call,
+    row: LawRow,
+    inner: list[ast.Call],
+    target: ValueType,
+    owner: str,
+    scope: Scope,
+) -> tuple[Law, ...] | None:
+    """The laws inside a law."""
+    if not _enough(env, call, row, len(inner)):
         return None
-    laws = [law(env, a.value, target, owner, scope) for a in inner if isinstance(a.value, ast.Call)]
+    laws = [law(env, node, target, owner, scope) for node in inner]
     found = tuple(component for component in laws if component)
     if len(found) < len(laws):
         return None
+    what = "a mixture" if row.name == "mixture" else f"`{row.name}`"
     if len({component.support.integer for component in found}) > 1:
-        env.report.add("E0412", "a mixture is of continuous laws or of laws of counts, not of both", call)
+        env.report.add("E0412", f"{what} is of continuous laws or of laws of counts, not of both", call)
         return None
-    if len({_component_axes((component,)) for component in found}) > 1:
-        env.report.add("E0412", "a mixture is of laws of numbers or of laws of vectors, not of both", call)
+    if len({_component_axes(component) for component in found}) > 1:
+        env.report.add("E0412", f"{what} is of laws of numbers or of laws of vectors, not of both", call)
         return None
-    return found, others
+    if len({component.support.kind for component in found} - {"real", "interval"}) > 1 or (
+        len({component.support.kind in ("real", "interval") for component in found}) > 1
+    ):
+        shown = listed(component.name for component in found)
+        env.report.add("E0412", f"the laws of {what} have different kinds of values: {shown}", call)
+        return None
+    good = all(_is_of(env, node, row, component) for node, component in zip(inner, found, strict=True))
+    return found if good else None
 
 
 def is_law(call: ast.Call) -> bool:
@@ -112,16 +194,33 @@ def is_law(call: ast.Call) -> bool:
     return call.function.id in LAWS or call.function.id in ALIASES
 
 
-def _component_axes(components: tuple[Law, ...]) -> int:
-    first = components[0]
-    return _component_axes(first.components) if first.components else len(LAWS[first.name].axes)
+def _event_axes(row: LawRow, components: tuple[Law, ...], target: ValueType) -> int:
+    if row.name == "hidden_markov":
+        return len(target.shape)  # the whole value is one sequence
+    return _component_axes(components[0]) if components else len(row.axes)
 
 
-def _can_truncate(env: Environment, call: ast.Call, component: Law) -> bool:
-    if component.support.integer or component.components or LAWS[component.name].axes:
-        env.report.add("E0412", f"`truncated` takes a continuous law of one number, not `{component.name}`", call)
-        return False
-    return True
+def _component_axes(component: Law) -> int:
+    row = LAWS[component.name]
+    if row.name == "hidden_markov":
+        return len(component.shape)
+    return len(row.axes) or (_component_axes(component.components[0]) if component.components else 0)
+
+
+def _is_of(env: Environment, node: ast.Call, row: LawRow, component: Law) -> bool:
+    """Whether a law of laws of single numbers can take this one."""
+    if row.name not in CONTINUOUS | COUNTS:
+        return True
+    counts = row.name in COUNTS
+    fits = component.support.integer == counts and not _component_axes(component)
+    if fits and counts:
+        fits = component.support.lower is not None and component.support.lower.value == 0
+    if fits and row.name == "truncated":
+        fits = not component.components
+    if not fits:
+        wanted = "a law of counts from 0 up" if counts else "a continuous law of one number"
+        env.report.add("E0412", f"`{row.name}` takes {wanted}, not `{component.name}`", node)
+    return fits
 
 
 def _arguments(
@@ -162,7 +261,7 @@ def _arguments(
         if value is None:
             failed = True
         else:
-            values[argument.name] = (node, _as_real(value) if argument.domain != "natural" else value)
+            values[argument.name] = (node, value if argument.domain in domains.WHOLE else _as_real(value))
     return None if failed else values
 
 
@@ -208,7 +307,7 @@ def _check(
         elif not _in_domain(env, at, row, argument, value):
             good = False
         checked[argument.name] = (node, value)
-    return checked if good and _ordered(env, call, row, checked) else None
+    return checked if good and _bounds_in_order(env, call, row, checked) else None
 
 
 def _wrong_shape(
@@ -243,8 +342,8 @@ def _wrong_shape(
 
 def _in_domain(env: Environment, at: ast.Node, row: LawRow, argument: Argument, value: Expr) -> bool:
     """Checks what is known while compiling: constants and data."""
-    phrase = PHRASES[argument.domain]
-    if argument.domain == "natural" and not value.integer:
+    phrase = domains.PHRASES[argument.domain]
+    if argument.domain in domains.WHOLE and not value.integer:
         env.report.add(
             "E0401",
             f"`{argument.name}` of `{row.name}` must be {phrase}",
@@ -260,61 +359,12 @@ def _in_domain(env: Environment, at: ast.Node, row: LawRow, argument: Argument, 
     if known is None:
         _doubt(env, at, row, argument, value)
         return True
-    bad = outside(argument.domain, known)
+    bad = domains.outside(argument.domain, known)
     if bad is None:
         return True
     shown = "" if isinstance(bad, tuple) else f", not {bad:g}"
     env.report.add("E0401", f"`{argument.name}` of `{row.name}` must be {phrase}{shown}", at)
     return False
-
-
-def outside(domain: Domain, known: Any) -> Any:
-    """The first entry (or, for constraints on whole arrays, the array) outside `domain`; None when all is well."""
-    entries = fold.flat(known)
-    match domain:
-        case "positive":
-            return next((x for x in entries if not x > 0), None)
-        case "nonnegative" | "natural":
-            return next((x for x in entries if not x >= 0), None)
-        case "unit":
-            return next((x for x in entries if not 0 <= x <= 1), None)
-        case "probabilities":
-            return next((v for v in _vectors(known, 1) if min(v) < 0 or abs(math.fsum(v) - 1) > 1e-6), None)
-        case "positive_definite":
-            return next((m for m in _vectors(known, 2) if not _positive_definite(m)), None)
-        case "cholesky":
-            return next((m for m in _vectors(known, 2) if not _lower_triangular(m)), None)
-        case "real":
-            return next((x for x in entries if math.isnan(x)), None)
-
-
-def _vectors(value: Any, rank: int) -> list[Any]:
-    """The trailing arrays of `rank` axes."""
-    if len(fold.shape_of(value)) == rank:
-        return [value]
-    return [item for part in value for item in _vectors(part, rank)]
-
-
-def _positive_definite(matrix: Any) -> bool:
-    """By Cholesky factorisation."""
-    n = len(matrix)
-    if any(abs(matrix[i][j] - matrix[j][i]) > 1e-9 * (abs(matrix[i][j]) + 1) for i in range(n) for j in range(i)):
-        return False
-    factor: list[list[float]] = []
-    for i in range(n):
-        row: list[float] = []
-        for j in range(i + 1):
-            rest = matrix[i][j] - sum(row[k] * (factor[j] if j < i else row)[k] for k in range(j))
-            if i == j and not rest > 0:
-                return False
-            row.append(math.sqrt(rest) if i == j else rest / factor[j][j])
-        factor.append(row)
-    return True
-
-
-def _lower_triangular(matrix: Any) -> bool:
-    n = len(matrix)
-    return all(matrix[i][i] > 0 and not any(matrix[i][i + 1 :]) for i in range(n))
 
 
 def _doubt(env: Environment, at: ast.Node, row: LawRow, argument: Argument, value: Expr) -> None:
@@ -323,11 +373,11 @@ def _doubt(env: Environment, at: ast.Node, row: LawRow, argument: Argument, valu
         env.doubts.append((at, row.name, argument, value.value))
 
 
-def _ordered(env: Environment, call: ast.Call, row: LawRow, values: dict[str, tuple[ast.Expr | None, Expr]]) -> bool:
+def _bounds_in_order(env: Environment, call: ast.Call, row: LawRow, values: dict[str, tuple[ast.Expr | None, Expr]]) -> bool:
     """Constant bounds of a support must be in order."""
-    if not (isinstance(row.lower, str) and isinstance(row.upper, str)) and row.name != "truncated":
+    low_name, high_name = ("lower", "upper") if row.name == "truncated" else (row.lower, row.upper)
+    if not (isinstance(low_name, str) and isinstance(high_name, str)):
         return True
-    low_name, high_name = ("lower", "upper") if row.name == "truncated" else (str(row.lower), str(row.upper))
     try:
         low, high = (fold.evaluate(values[name][1], env.data_values) for name in (low_name, high_name))
     except fold.ConstantError:
@@ -343,47 +393,9 @@ def _ordered(env: Environment, call: ast.Call, row: LawRow, values: dict[str, tu
     return bad is None
 
 
-# ---------------------------------------------------------------- supports
-
-
-def _narrowed(support: Support, values: dict[str, Expr]) -> Support:
-    """A support cut at `lower` and `upper`, which default to no cut."""
-    cut = interval(values["lower"], values["upper"])
-    return interval(cut.lower or support.lower, cut.upper or support.upper)
-
-
 def _bound(bound: Bound, values: dict[str, Expr]) -> Expr | None:
     if isinstance(bound, str):
         return values[bound]
     if isinstance(bound, Last):
-        return fold.constant(values[bound.argument].shape[-1] - 1)
+        return fold.constant(values[bound.argument].shape[-1] - 1 + bound.plus)
     return None if bound is None else fold.constant(bound)
-
-
-def interval(lower: Expr | None, upper: Expr | None, integer: bool = False) -> Support:
-    """Infinite bounds are no bounds; constants are floats."""
-    lower, upper = (_tidy(bound) for bound in (lower, upper))
-    return Support("interval" if lower or upper else "real", lower, upper, integer)
-
-
-def _tidy(bound: Expr | None) -> Expr | None:
-    if bound is None or bound.op != "const" or bound.shape:
-        return bound
-    return None if math.isinf(bound.value) else fold.constant(float(bound.value))
-
-
-def _mixed(components: tuple[Law, ...]) -> Support:
-    """The smallest interval around all components' supports; a bound that cannot be compared is dropped."""
-    integer = components[0].support.integer
-    bounds: list[Expr | None] = []
-    for side, pick in (("lower", min), ("upper", max)):
-        own = [getattr(component.support, side) for component in components]
-        if any(bound is None for bound in own):
-            bounds.append(None)
-        elif all(bound == own[0] for bound in own):
-            bounds.append(own[0])
-        elif all(bound.op == "const" and not bound.shape for bound in own):
-            bounds.append(pick(own, key=lambda bound: bound.value))
-        else:
-            bounds.append(None)
-    return interval(bounds[0], bounds[1], integer)
