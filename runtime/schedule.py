@@ -39,3 +39,27 @@ class Karras(AbstractSchedule):
     def grid(self, points: int) -> Float[Array, " points"]:
         first, last = jnp.exp(-0.5 * self.lower / self.rho), jnp.exp(-0.5 * self.upper / self.rho)
         return -2.0 * self.rho * jnp.log(jnp.linspace(first, last, points))
+
+
+class LogPrecision(AbstractSchedule):
+    """Equal steps of `ln λ` of a belief, from λ₀, where `ln η = -inf`, to λ_M (BSI, arXiv 2502.07580, §3)."""
+
+    initial: float = 1e-2
+    final: float = 1e6
+
+    def log_precision(self, points: int) -> Float[Array, " points"]:
+        """`ln λ`."""
+        return jnp.linspace(jnp.log(self.initial), jnp.log(self.final), points)
+
+    def grid(self, points: int) -> Float[Array, " points"]:
+        passed = jnp.linspace(0.0, jnp.log(self.final / self.initial), points)
+        return 2.0 * jnp.log(self.initial * jnp.expm1(passed)) - passed - jnp.log(self.initial)
+
+
+class LogAccuracy(AbstractSchedule):
+    """Equal steps of `ln ρ` of a Bayesian flow network, from ρ = 1, where `ln η = -inf`, to ρ_1 (arXiv 2308.07037)."""
+
+    final: float = 1e6
+
+    def grid(self, points: int) -> Float[Array, " points"]:
+        return jnp.log(jnp.expm1(jnp.linspace(0.0, jnp.log(self.final), points)))

@@ -8,8 +8,8 @@ import jax.random as jr
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.process import signal_noise
 from bsi.runtime.samplers.base import AbstractSampler, Stats, start, stats
+from bsi.runtime.samplers.frozen import frozen_step
 from bsi.runtime.schedule import AbstractSchedule, LogLinear
 from bsi.runtime.score import Denoiser
 
@@ -26,21 +26,14 @@ class Ddim(AbstractSampler):
     ) -> tuple[Float[Array, "draws m"], Stats]:
         grid = self.schedule.grid(self.steps).astype(dtype)
         begin, walk = jr.split(key)
-        u = start(denoiser, begin, shape, grid[0], dtype)
 
         def step(u: Array, ends: tuple[Array, Array, Array]) -> tuple[Array, None]:
             now, then, index = ends
-            a, s = signal_noise(now)
-            a1, s1 = signal_noise(then)
-            theta = denoiser(u, now)
-            # ancestral variance of u' given u and θ̂, times eta²
-            fresh = self.eta * s1 * jnp.sqrt(-jnp.expm1(now - then))
-            kept = jnp.sqrt(s1**2 - fresh**2)
-            u = a1 * theta + kept * (u - a * theta) / s
-            if self.eta > 0:
-                u = u + fresh * jr.normal(jr.fold_in(walk, index), shape, dtype)
-            return u, None
+            noise = jr.normal(jr.fold_in(walk, index), shape, dtype) if self.eta > 0 else 0.0
+            fresh = -(self.eta**2) * jnp.expm1(now - then)
+            return frozen_step(u, denoiser(u, now), now, then, fresh, noise), None
 
+        u = start(denoiser, begin, shape, grid[0], dtype)
         u, _ = jax.lax.scan(step, u, (grid[:-1], grid[1:], jnp.arange(self.steps - 1)))
         z = denoiser(u, grid[-1])
         return z, stats(z, self.steps + 1)

@@ -7,8 +7,17 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from bsi.runtime.samplers import Ddim, DpmSolverPP, FlowOde
-from bsi.runtime.schedule import Karras, LogLinear
+from bsi.runtime.samplers import (
+    BeliefUpdates,
+    Ddim,
+    DpmSolverPP,
+    FlowOde,
+    Heun,
+    Langevin,
+    PredictorCorrector,
+    ReverseSde,
+)
+from bsi.runtime.schedule import Karras, LogLinear, LogPrecision
 from tests.runtime.models import TWO_MODES, gaussian_denoiser, mixture_denoiser
 
 DRAWS = 20_000
@@ -16,13 +25,29 @@ SAMPLERS = {
     "ddim": Ddim(200),
     "ancestral": Ddim(200, eta=1.0),
     "dpmpp": DpmSolverPP(40),
-    "heun": FlowOde("heun", steps=40),
+    "flow_heun": FlowOde("heun", steps=40),
     "tsit5": FlowOde(),
+    "belief": BeliefUpdates(400),
+    "belief_flow": BeliefUpdates(400, gamma=0.0),
+    "heun": Heun(80),
+    "churn": Heun(80, churn=20.0),
+    "predictor_corrector": PredictorCorrector(100, corrections=2),
+    "langevin": Langevin(100, corrections=20, delta=0.1),
+    "reverse_sde": ReverseSde(),
+    "half_noise": ReverseSde(noise=0.5),
 }
 
 
-# A frozen θ̂ loses its own variance in an ancestral step: 200 of them over 25 units of ln η, up to 12 %. Others: .2 %.
-DISCRETISATION = dict.fromkeys(SAMPLERS, 0.002) | {"ancestral": 0.025}
+# Allowed besides Monte-Carlo error: .2 %. A frozen θ̂ loses its own variance in an ancestral step: 200 of them over 25
+# units of ln η, up to 12 % (400 belief updates: half of it). Langevin steps widen the spread by O(δ).
+DISCRETISATION = dict.fromkeys(SAMPLERS, 0.002) | {
+    "ancestral": 0.025,
+    "belief": 0.01,
+    "belief_flow": 0.006,
+    "heun": 0.003,
+    "churn": 0.004,
+    "langevin": 0.02,
+}
 
 
 def moments_agree(z, mean, covariance, discretisation, sigmas=4.5):
@@ -65,8 +90,10 @@ def test_two_modes(name):
         (lambda n: DpmSolverPP(n, schedule=LogLinear(-10.0, 4.0)), 2),
         (lambda n: FlowOde("heun", steps=n, schedule=Karras(lower=-10.0, upper=4.0)), 2),
         (lambda n: FlowOde("euler", steps=n, schedule=Karras(lower=-10.0, upper=4.0)), 1),
+        (lambda n: Heun(n, schedule=Karras(lower=-10.0, upper=4.0)), 2),
+        (lambda n: BeliefUpdates(n, gamma=0.0, schedule=LogPrecision(1e-4, 50.0)), 1),
     ],
-    ids=["ddim", "dpmpp", "heun", "euler"],
+    ids=["ddim", "dpmpp", "flow_heun", "flow_euler", "heun", "belief_flow"],
 )
 def test_order(make, order):
     """Halving the step divides the median error by 2^order: 80 and 160 steps against 1 280."""
@@ -79,6 +106,28 @@ def test_order(make, order):
         truth = run(1281)
         errors = [float(jnp.median(jnp.abs(run(n) - truth))) for n in (81, 161)]
     assert abs(np.log2(errors[0] / errors[1]) - order) < 0.3, errors
+
+
+@pytest.mark.parametrize(("solver", "order"), [("euler", 1.0), ("sea", 1.0), ("shark", 1.5), ("sra1", 1.5)])
+def test_strong_order(solver, order):
+    """The same Brownian path on 50 and 100 steps against 800: the median error falls by at least 2^order.
+
+    Where the error of the drift still outweighs that of the noise, it falls by up to 4."""
+    with jax.enable_x64(True):
+        denoiser = mixture_denoiser(*(jnp.asarray(np.asarray(v), jnp.float64) for v in TWO_MODES))
+
+        @jax.jit
+        def run():
+            def one(n, solver):
+                sde = ReverseSde(solver, n, path="tree", tolerance=5e-3, lower=-8.0, upper=4.0)
+                return sde.sample(denoiser, jr.key(4), (64, 2), jnp.float64)[0]
+
+            # a tree of increments alone is another path than one with Lévy areas
+            return one(800, "euler" if solver == "euler" else "shark"), one(50, solver), one(100, solver)
+
+        truth, coarse, fine = run()
+        errors = [float(jnp.median(jnp.abs(z - truth))) for z in (coarse, fine)]
+    assert order - 0.2 < np.log2(errors[0] / errors[1]) < 2.5, errors
 
 
 def test_running_out_of_steps_is_a_value():
