@@ -1,8 +1,8 @@
 """Mutants: one token of a good model deleted, swapped with its neighbour, or one letter of it wrong. How many are seen?
 
-A mutant is *reported* when it draws at least one diagnostic. One that is not is *the same* when its program computes the
-same results under the same names (equal keys of all jobs), else it is another valid program: a *miss*, whether or not
-any checker could have known. The table counts both, so nothing is defined away.
+A mutant is *reported* when it draws at least one diagnostic. One that is not is *the same* when its program computes
+the same results under the same names (equal keys of all jobs), else it is another valid program: a *miss*, whether or
+not any checker could have known. The table counts both, so nothing is defined away.
 """
 
 from __future__ import annotations

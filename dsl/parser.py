@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+
 from bsi.dsl import ast
 from bsi.dsl.build import Builder, Refused, Tree
 from bsi.dsl.chunks import Chunk, cut
 from bsi.dsl.diagnostic import Diagnostic, Fix, Label
+from bsi.dsl.doubtful import doubtful
 from bsi.dsl.grammar import grammar
 from bsi.dsl.span import Source, Span
 from bsi.dsl.syntax import stopped, unknown_declaration
@@ -55,7 +57,8 @@ def _declaration(chunk: Chunk, file: str) -> tuple[Built, list[Diagnostic]]:
         built = builder.declaration(tree)
     except Refused as refused:
         return (), [*chunk.diagnostics, *builder.diagnostics, refused.diagnostic]
-    return built, [*chunk.diagnostics, *builder.diagnostics]
+    doubts = doubtful(chunk, file)
+    return (() if doubts else built), [*chunk.diagnostics, *builder.diagnostics, *doubts]
 
 
 def _tree(chunk: Chunk, file: str) -> tuple[Tree | None, Diagnostic | None]:

@@ -147,3 +147,46 @@ def test_edition(text, expected):
 )
 def test_absurd_depth_is_a_diagnostic(text):
     assert len(errors(text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place"),
+    [
+        ("prior p(theta = normal(0, 1)", "E0102", "="),
+        ("let a = exp((1 + 2)", "E0102", ""),
+        ("prior p(a, b) = {\n  a ~ normal(0, 1\n  b ~ normal(0, 1)\n}", "E0102", "\n  b"),
+        ("likelihood fx : real | t) = normal(t, 1)", "E0101", ":"),
+        ("let a = (1 + 2))", "E0103", ")"),
+    ],
+)
+def test_brackets_are_missed_where_they_are_missing(text, code, place):
+    (diagnostic,) = errors(text)
+    assert diagnostic.code == code and diagnostic.primary
+    expected = len(text) if not place else text.rindex(place) if place == ")" else text.index(place)
+    assert diagnostic.primary.span.start - 6 == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("let a = [1, 2,]", ["E0130"]),
+        ("let a = f(1, )", ["E0130"]),
+        ("net u = mlp { width = 8, }", ["E0130"]),
+        ("let a = [\n  1,\n]", []),
+        ("let a = [1 -2]", ["E0131"]),
+        ("let a = [[b -2], [c +2, d -2]]", ["E0131", "E0131", "E0131"]),
+        ("let a = [1 - 2, -3, 1-2, f(1 -2), b[1 -2], (1 -2)]", []),
+        ("let a = [1\n  -2]", []),
+        ("let a = b[1 -2]", []),
+    ],
+)
+def test_doubtful_values(text, expected):
+    assert codes(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["let = 3", "param : real", "mu param : real", "param tau : real<lower = 0\nmu : real"]
+)
+def test_names_of_broken_declarations_are_not_missed(text):
+    module, _ = parse(Source("m.bsi", f"bsi 1\n{text}\n"))
+    assert "mu" in module.broken or "mu" not in text

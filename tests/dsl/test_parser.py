@@ -126,7 +126,9 @@ def test_a_power_of_a_factor_is_no_power_of_a_power():
 
 @pytest.mark.parametrize("separator", [", ", "\n  ", ",\n  ", ",  # why\n  ", "  # why\n\n  # how\n  "])
 def test_options_are_separated_by_commas_or_lines(separator):
-    net = declare("net u = mlp { width = 8" + separator + "depth = partial { n_max = 4 }" + separator.rstrip(" ") + "}")
+    net = declare(
+        "net u = mlp { width = 8" + separator + "depth = partial { n_max = 4 }" + separator.rstrip(", ") + "}"
+    )
     assert [option.name.id for option in net.options.items] == ["width", "depth"]
     assert isinstance(net.options.items[1].value, ast.Configured)
 
