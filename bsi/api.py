@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bsi.compiler.analyse import compile_source
+from bsi.compiler.analyse import analyse
 from bsi.compiler.ir import Program
 from bsi.compiler.passes import smoke, with_seeds
 from bsi.compiler.plan import Job, plan
@@ -25,15 +25,12 @@ Profile = Literal["full", "smoke"]
 
 @dataclass(frozen=True)
 class Checked:
-    """What reading a file gave: a program unless there are errors."""
+    """What reading a file gave: a program unless there are errors. `sources` are the texts of the file and its imports."""
 
     source: Source | None
     program: Program | None
     diagnostics: list[Diagnostic]
-
-    @property
-    def sources(self) -> Mapping[str, Source]:
-        return {self.source.file: self.source} if self.source else {}
+    sources: Mapping[str, Source] = field(default_factory=dict)
 
 
 def check_file(path: str | Path, overrides: Mapping[str, str] | None = None) -> Checked:
@@ -41,13 +38,14 @@ def check_file(path: str | Path, overrides: Mapping[str, str] | None = None) -> 
     source, unreadable = read_source(str(path))
     if source is None:
         return Checked(None, None, unreadable)
-    program, diagnostics = compile_source(source, overrides=overrides or {})
-    return Checked(source, program, unreadable + diagnostics)
+    found = analyse(source, overrides=overrides or {})
+    return Checked(source, found.program, unreadable + found.diagnostics, found.sources)
 
 
 def check(text: str, file: str = "<text>") -> list[Diagnostic]:
-    """Diagnostics of a model given as text; data files are looked for in the current folder."""
-    return compile_source(Source(file, text))[1]
+    """Diagnostics of a model given as text; files that it reads or imports are looked for beside `file`, which by
+    default is in the current folder."""
+    return analyse(Source(file, text)).diagnostics
 
 
 def load(path: str | Path, **values: object) -> Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def parse_overrides(values: Sequence[str]) -> tuple[dict[str, str], list[Diagnos
     overrides, wrong = {}, []
     for value in values:
         name, equals, text = value.partition("=")
-        if equals and name.strip().isidentifier():
+        if equals and all(part.isidentifier() for part in name.strip().split(".")):
             overrides[name.strip()] = text.strip()
         else:
             wrong.append(Diagnostic("E0007", f"`--set {value}` is not NAME=VALUE", help="write `--set n=20`"))
@@ -43,7 +43,7 @@ def parse_overrides(values: Sequence[str]) -> tuple[dict[str, str], list[Diagnos
 def _checked(file: Path, values: Sequence[str]) -> Checked:
     overrides, wrong = parse_overrides(values)
     checked = check_file(file, overrides)
-    return Checked(checked.source, checked.program, wrong + checked.diagnostics)
+    return replace(checked, diagnostics=wrong + checked.diagnostics)
 
 
 def _model(file: Path, values: Sequence[str]) -> tuple[Model, dict[str, Source]]:

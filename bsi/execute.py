@@ -83,8 +83,7 @@ def execute(program: Program, out: Path, store: Store, progress: Progress, *, se
     """
     enable_compilation_cache(store)
     out.mkdir(parents=True, exist_ok=True)
-    (source,) = program.sources.values()
-    write_atomically(out / f"{program.name}.bsi", source.text.encode())
+    _keep_sources(program, out)
     jobs = plan(program, store)
     context = Context(program, store, progress, {job.name: job.key for job in jobs})
     run = Run(out, [], [], [], enforced=profile == "full")
@@ -104,6 +103,16 @@ def execute(program: Program, out: Path, store: Store, progress: Progress, *, se
 
     write_report(out)
     return run
+
+
+def _keep_sources(program: Program, out: Path) -> None:
+    """Copies of the model and, in a folder of their own, of the files it imports."""
+    write_atomically(out / f"{program.name}.bsi", program.source.text.encode())
+    imported = [source for source in program.sources.values() if source is not program.source]
+    if imported:
+        (out / "imports").mkdir(exist_ok=True)
+    for number, source in enumerate(imported, 1):
+        write_atomically(out / "imports" / f"{number}_{Path(source.file).name}", source.text.encode())
 
 
 def _run_job(context: Context, job: Job, warnings: list[Diagnostic]) -> JobRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from importlib.metadata import version
@@ -15,7 +16,7 @@ PACKAGES = ("bsi-lang", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpyro
 
 
 def content(program: Program, jobs: list[Job], *, seed: int, profile: str) -> str:
-    """JSON text: versions, device, seeds, digests of data, keys of jobs."""
+    """JSON text: versions, device, seeds, digests of the model's files and of its data, keys of jobs."""
     device = jax.devices()[0]
     tables = {name: data.digest for name, data in program.data.items()}
     tables |= {name: o.source for name, o in program.observations.items() if isinstance(o.source, str)}
@@ -29,6 +30,7 @@ def content(program: Program, jobs: list[Job], *, seed: int, profile: str) -> st
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},
             "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+            "sources": {name: hashlib.sha256(source.text.encode()).hexdigest() for name, source in program.sources.items()},
             "data": tables,
             "jobs": {job.name: job.key for job in jobs},
         },

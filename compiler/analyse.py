@@ -1,15 +1,17 @@
 """Text -> checked program: the phases of the compiler in order.
 
-parse -> override -> resolve -> elaborate (sizes, types, laws, posteriors, fits, samplers, checks) -> lint -> program
+parse -> import -> override -> resolve -> elaborate (sizes, types, laws, posteriors, fits, samplers, checks) -> lint -> program
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from bsi.compiler import (
+    allow,
     checks,
     configure,
     inference,
@@ -18,57 +20,78 @@ from bsi.compiler import (
     observations,
     posteriors,
     prior_laws,
+    simulators,
     sizes,
     sources,
+    typos,
     unknowns,
 )
 from bsi.compiler import overrides as overriding
 from bsi.compiler.environment import TABLE_READER, Environment
 from bsi.compiler.expressions import let
-from bsi.compiler.ir import Program, Train
+from bsi.compiler.imports import READ_SOURCE, link
+from bsi.compiler.ir import Check, Program, Sample, Train
 from bsi.compiler.report import Report
-from bsi.compiler.resolve import resolve
+from bsi.compiler.resolve import name_of, resolve
 from bsi.compiler.tables import read_table as read_file
 from bsi.dsl import ast
 from bsi.dsl.diagnostic import Diagnostic, has_errors
 from bsi.dsl.parser import parse
+from bsi.dsl.read import read_source as read_text
 from bsi.dsl.span import Source
 
 
+@dataclass(frozen=True)
+class Analysis:
+    """A program, or None when there are errors; all there is to say, in the order of the files; and their texts."""
+
+    program: Program | None
+    diagnostics: list[Diagnostic]
+    sources: Mapping[str, Source]
+
+
 def compile_source(
-    source: Source, *, read_table: TABLE_READER = read_file, overrides: Mapping[str, str] | None = None
+    source: Source,
+    *,
+    read_table: TABLE_READER = read_file,
+    read_source: READ_SOURCE = read_text,
+    overrides: Mapping[str, str] | None = None,
 ) -> tuple[Program | None, list[Diagnostic]]:
-    """A program, or None when there are errors; and everything there is to say, in the order of the file.
+    """`analyse`, without the texts."""
+    found = analyse(source, read_table=read_table, read_source=read_source, overrides=overrides)
+    return found.program, found.diagnostics
 
-    `read_table(path, key=, columns=, index=)` reads data files; `overrides` replaces lets, dims, sweeps and paths of
-    data by name, as text.
+
+def analyse(
+    source: Source,
+    *,
+    read_table: TABLE_READER = read_file,
+    read_source: READ_SOURCE = read_text,
+    overrides: Mapping[str, str] | None = None,
+) -> Analysis:
+    """Compile a text and the files that it imports.
+
+    `read_table(path, key=, columns=, index=)` reads data files and `read_source(path)` imported ones; `overrides` replaces
+    lets, dims, sweeps and paths of data by name, as text.
     """
-    module, syntax = parse(source)
-    program, diagnostics = compile_module(source, module, read_table=read_table, overrides=overrides or {})
-    everything = [*syntax, *diagnostics]
-    everything.sort(key=Diagnostic.sort_key)
-    return (None if has_errors(everything) else program), everything
-
-
-def compile_module(
-    source: Source, module: ast.Module, *, read_table: TABLE_READER = read_file, overrides: Mapping[str, str]
-) -> tuple[Program | None, list[Diagnostic]]:
-    """`compile_source` after parsing."""
     report = Report()
-    declarations = _overridden(module.declarations, overrides, report)
+    module, syntax = parse(source)
+    linked = link(source, module, read_source, report)
+    declarations = linked.declarations
+    if overrides:
+        declarations = overriding.apply(declarations, overrides, report)
     table, twice = resolve(declarations, report)
-    env = Environment(source, report, table, module.broken, twice, read_table)
+    env = Environment(source, report, table, linked.broken, twice, read_table, linked.sources, linked.modules)
+    env.used |= linked.used
     program = _elaborate(env, declarations)
-    if not module.broken and not has_errors(report.diagnostics):
-        lints.lint(env)
-    kept = [d for d in report.diagnostics if not lints.allowed(source, d)]
-    return (None if has_errors(kept) else program), kept
-
-
-def _overridden(
-    declarations: tuple[ast.Declaration, ...], given: Mapping[str, str], report: Report
-) -> tuple[ast.Declaration, ...]:
-    return overriding.apply(declarations, given, report) if given else declarations
+    everything = [*syntax, *linked.diagnostics, *report.diagnostics]
+    complete = not linked.broken and not has_errors(everything)
+    if complete and program is not None:
+        lints.lint(env, program)
+    everything = allow.suppress([*syntax, *linked.diagnostics, *report.diagnostics], linked.sources, complete)
+    everything = typos.gather(everything, [name_of(declaration) for declaration in table.values()], linked.sources)
+    everything.sort(key=lambda d: (bool(d.primary) and not env.is_own(d.primary.span), d.sort_key()))
+    return Analysis(None if has_errors(everything) else program, everything, linked.sources)
 
 
 def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> Program | None:
@@ -81,6 +104,8 @@ def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> P
     for declaration in env.all(ast.Param):
         unknowns.param_type(env, declaration)
     data = {d.name.id: sources.data(env, d) for d in env.all(ast.Data)}
+    for declaration in env.all(ast.Simulator):
+        simulators.declared(env, declaration)
     priors = {d.name.id: prior_laws.prior(env, d) for d in env.all(ast.Prior)}
     likelihoods = {d.name.id: likelihood_laws.likelihood(env, d) for d in env.all(ast.Likelihood)}
     observed = {d.name.id: observations.observation(env, d) for d in env.all(ast.Observe)}
@@ -95,6 +120,9 @@ def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> P
     unknowns.doubts(env, params)
     if has_errors(env.report.diagnostics):
         return None
+    samples = _run(env, _sound(samples), [check for _, check in checked if check])
+    fits = {fit for s in samples.values() for fit in s.fits}
+    trains = {n: t for n, t in {**_sound(trains), **implied}.items() if n in fits or _is_own(env, n)}
     named = {name: env.declarations[name].span for name in env.declarations}
     places = {**named, **{check.text: d.span for d, check in checked if check}}
     return Program(
@@ -107,13 +135,24 @@ def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> P
         observations=_sound(observed),
         posteriors=_sound(products),
         sweeps=_sound(sweeps),
-        trains={**_sound(trains), **implied},
-        samples=_sound(samples),
+        trains=trains,
+        samples=samples,
         checks=tuple(check for _, check in checked if check),
         tables=env.tables,
         spans=places,
-        sources={env.source.file: env.source},
+        sources=env.sources,
     )
+
+
+def _run(env: Environment, samples: dict[str, Sample], checks: list[Check]) -> dict[str, Sample]:
+    """What a run draws: all samples of the file itself, and those of imported files that its checks ask for."""
+    asked = {name for check in checks for name in check.samples}
+    return {name: sample for name, sample in samples.items() if name in asked or _is_own(env, name)}
+
+
+def _is_own(env: Environment, name: str) -> bool:
+    """Whether `name` is declared in the file that is compiled; implied fits are declared nowhere."""
+    return name in env.declarations and env.is_own(env.declarations[name])
 
 
 def _sound(table: dict[str, Any]) -> dict[str, Any]:

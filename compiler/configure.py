@@ -24,9 +24,6 @@ WORDS = {
 def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
     """The schema of `kind`; reports one that is unknown or not of this version."""
     found = BLOCKS.get((noun, kind.id))
-    alias = kind.id.split(".")[0]
-    if alias != kind.id and isinstance(env.declarations.get(alias), ast.Import):
-        return None  # reported with the import
     if found is None and kind.id in LATER[noun]:
         env.report.add(
             "E0211",
@@ -106,9 +103,9 @@ def _read(env: Environment, option: Option, node: ast.Expr) -> tuple[bool, Any]:
     if isinstance(node, ast.String):
         _refuse(env, option, node, "text in quotes")
         return False, None
-    if isinstance(node, ast.Name) and node.id not in env.declarations:
+    if isinstance(node, ast.Name) and not env.is_declared(node) and "." not in node.id:
         return _word(env, option, node)
-    if isinstance(node, ast.Name) and isinstance(env.declarations[node.id], ast.Sweep):
+    if isinstance(node, ast.Name) and isinstance(env.declarations.get(node.id), ast.Sweep):
         return _swept(env, option, node)
     value = expressions.constant_value(env, node, f"the option `{option.name}`")
     if value is None:

@@ -6,15 +6,16 @@ one diagnostic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 from bsi.compiler import functions, laws, options
 from bsi.compiler.ir import Table
 from bsi.compiler.report import Report, listed, suggest
 from bsi.dsl import ast
-from bsi.dsl.span import Source
+from bsi.dsl.span import Source, Span
 
 T = TypeVar("T")
 D = TypeVar("D", bound=ast.Node)
@@ -36,7 +37,6 @@ NOUNS: dict[type, str] = {
     ast.Train: "fit",
     ast.Sample: "sample",
 }
-LATER = (ast.Import, ast.Simulator)
 TABLE_READER = Callable[..., Table]  # read_table(path, key=, columns=, index=); raises TableError
 
 
@@ -48,12 +48,14 @@ def article(noun: str) -> str:
 class Environment:
     """What the phases share. `declarations` holds the first declaration of every name."""
 
-    source: Source
+    source: Source  # of the file that is compiled
     report: Report
     declarations: dict[str, ast.Declaration]
     broken: frozenset[str]  # names whose declarations did not parse
     twice: frozenset[str]  # names declared twice: a use may have meant the other one
     read_table: TABLE_READER
+    sources: Mapping[str, Source] = field(default_factory=dict)  # all files, by name
+    modules: Mapping[str, str] = field(default_factory=dict)  # module (`nets`) -> its file
     tables: dict[str, Table] = field(default_factory=dict)  # by digest
     data_values: dict[str, Any] = field(default_factory=dict)  # nested tuples, by name of data
     used: set[str] = field(default_factory=set)
@@ -101,8 +103,19 @@ class Environment:
         assert not isinstance(declaration, ast.Check)
         return declaration.name
 
-    def line_of(self, node: ast.Node) -> int:
-        return self.source.line_and_column(node.span.start)[0]
+    def line_of(self, at: ast.Node | Span) -> str:
+        """Where `at` stands, to follow the word "line": `3`, or ``3 of `nets.bsi` `` in an imported file."""
+        span = at.span if isinstance(at, ast.Node) else at
+        line, _ = self.sources[span.file].line_and_column(span.start)
+        return str(line) if self.is_own(span) else f"{line} of `{PurePath(span.file).name}`"
+
+    def is_own(self, at: ast.Node | Span) -> bool:
+        """Whether `at` stands in the file that is compiled, not in an imported one."""
+        return (at.span if isinstance(at, ast.Node) else at).file == self.source.file
+
+    def is_declared(self, name: ast.Name) -> bool:
+        """Whether a name that may also be an option's word is declared; those of imported files carry their alias."""
+        return name.id in self.declarations and ("." in name.id or self.is_own(name))
 
     def all(self, kind: type[D]) -> list[D]:
         return [d for d in self.declarations.values() if isinstance(d, kind)]
@@ -116,23 +129,37 @@ class Environment:
         self.used.add(name.id)
         if isinstance(declaration, kind):
             return declaration
-        if not isinstance(declaration, LATER):
-            self.wrong_kind(name, article(NOUNS[kind]))
+        self.wrong_kind(name, article(NOUNS[kind]))
         return None
 
-    def unknown(self, name: ast.Name, noun: str, known: Any, aliases: dict[str, str] | None = None) -> None:
-        if name.id in self.broken or name.id.split(".")[0] in self.broken:
+    def unknown(self, name: ast.Name, noun: str, known: Iterable[str], aliases: dict[str, str] | None = None) -> None:
+        """Report that no `noun` of the `known` names is called `name`, unless what it names failed itself."""
+        parts = name.id.split(".")
+        if any(".".join(parts[:n]) in self.broken for n in range(1, len(parts) + 1)):
             return
-        if "." in name.id:
-            if name.id.split(".")[0] not in self.declarations:
-                self.report.add("E0201", f"nothing is imported as `{name.id.split('.')[0]}`", name)
+        if len(parts) > 1:
+            self._unknown_in_module(name, noun, known)
             return
         nearest = suggest(name.id, known, aliases)
-        is_name = nearest is not None and nearest.isidentifier()
+        is_name = nearest is not None and nearest.replace(".", "").isidentifier()
         help = f"did you mean `{nearest}`?" if nearest else None
         if not nearest:
             help = _elsewhere(name.id)
         self.report.add("E0201", f"no {noun} is called `{name.id}`", name, help=help, fix=nearest if is_name else None)
+
+    def _unknown_in_module(self, name: ast.Name, noun: str, known: Iterable[str]) -> None:
+        module, _, last = name.id.rpartition(".")
+        if module not in self.modules:
+            near = suggest(module, self.modules)
+            help = f"did you mean `{near}`?" if near else f'write `import "{last}.bsi" as {module}`'
+            fix = f"{near}.{last}" if near else None
+            self.report.add("E0013", f"nothing is imported as `{module}`", name, help=help, fix=fix)
+            return
+        inside = {k[len(module) + 1 :] for k in known if k.startswith(f"{module}.")}
+        near = suggest(last, inside)
+        help = f"did you mean `{module}.{near}`?" if near else f"it has {listed(sorted(inside))}" if inside else None
+        message = f"`{PurePath(self.modules[module]).name}` declares no {noun} called `{last}`"
+        self.report.add("E0013", message, name, help=help, fix=f"{module}.{near}" if near else None)
 
     def wrong_kind(self, name: ast.Name, wanted: str) -> None:
         if name.id in self.twice:

@@ -18,8 +18,8 @@ Edit = tuple[int, int, str]  # replace [start, end) of the text
 
 
 def expand(program: Program) -> str:
-    """The text of `program` with all defaults filled in."""
-    (source,) = program.sources.values()
+    """The text of the file of `program` with all defaults filled in; what it imports stays as it is."""
+    source = program.source
     module, _ = parse(source)
     edits: list[Edit] = []
     declared: set[str] = set()

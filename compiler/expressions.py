@@ -83,7 +83,7 @@ def _name(env: Environment, name: ast.Name, scope: Scope) -> Expr | None:
         env.used.add(f"{scope.owner}/{name.id}")
         return scope.locals[name.id]
     if name.id in scope.later:
-        line, _ = env.source.line_and_column(scope.later[name.id].start)
+        line = env.line_of(scope.later[name.id])
         env.report.add(
             "E0207",
             f"`{name.id}` is used before it is drawn",

@@ -317,6 +317,11 @@ class Program:
     spans: Mapping[str, Span]  # name of a declaration (a check: its text) -> its place
     sources: Mapping[str, Source]  # file -> text
 
+    @property
+    def source(self) -> Source:
+        """The file itself; the other `sources` are those that it imports."""
+        return next(iter(self.sources.values()))
+
     def node(self, name: str) -> Any:
         """The declaration `name`, of whatever kind."""
         for table in (self.params, self.data, self.priors, self.likelihoods, self.observations, self.posteriors):

@@ -1,23 +1,25 @@
-"""Warnings about a model that is right but may not be meant, and their suppression by `# bsi: allow W0401`."""
+"""Warnings about a model that is right but may not be meant."""
 
 from __future__ import annotations
 
-import re
-
 from bsi.compiler.environment import NOUNS, Environment
+from bsi.compiler.ir import Program
 from bsi.compiler.resolve import shadowed
 from bsi.dsl import ast
-from bsi.dsl.diagnostic import Diagnostic
-from bsi.dsl.span import Source
 
 # What a model is read for: never unused.
-RESULTS = (ast.Sample, ast.Import, ast.Simulator)
-ALLOW = re.compile(r"#\s*bsi:\s*allow\s+((?:W\d{4}[\s,]*)+)")
+RESULTS = (ast.Sample,)
 
 
-def lint(env: Environment) -> None:
-    """Unused and shadowed names."""
+def lint(env: Environment, program: Program) -> None:
+    """All lints of the file that is compiled; imported files are looked at when they are checked themselves."""
+    _names(env)
+
+
+def _names(env: Environment) -> None:
     for name, declaration in env.declarations.items():
+        if not env.is_own(declaration):
+            continue
         noun = NOUNS[type(declaration)]
         if name not in env.used and not isinstance(declaration, RESULTS):
             env.report.add(
@@ -31,15 +33,3 @@ def lint(env: Environment) -> None:
                 also=[(env.name_of(inner.id), "declared here")],
                 help="rename one of them",
             )
-
-
-def allowed(source: Source, diagnostic: Diagnostic) -> bool:
-    """Whether a comment on the line of a warning, or alone on the line above, allows its code."""
-    if diagnostic.severity != "warning" or diagnostic.primary is None:
-        return False
-    number, _ = source.line_and_column(diagnostic.primary.span.start)
-    lines = [source.line(number)]
-    if number > 1 and source.line(number - 1).lstrip().startswith("#"):
-        lines.append(source.line(number - 1))
-    found = (match for line in lines if (match := ALLOW.search(line)))
-    return any(diagnostic.code in match.group(1) for match in found)

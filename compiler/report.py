@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from bsi.dsl.ast import Node
 from bsi.dsl.diagnostic import Diagnostic, Fix, Label
 from bsi.dsl.span import Span
 
 
+View = tuple[tuple[str, str], ...]  # (prefix of names everywhere, how one file writes it), longest first
+
+
 class Report:
-    """The diagnostics of one compilation, in the order they were found."""
+    """The diagnostics of one compilation, in the order they were found.
+
+    `views` says how files call what has another name everywhere else: a message about an imported file uses the names
+    that stand in it.
+    """
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
+        self.views: Mapping[str, View] = {}
 
     def add(
         self,
@@ -35,9 +44,23 @@ class Report:
         primary = Label(_span(at), label) if at is not None else None
         if primary and any(d.code == code and d.primary and d.primary.span == primary.span for d in self.diagnostics):
             return
-        secondary = tuple(Label(_span(place), text) for place, text in also)
-        fixes = (Fix(primary.span, fix, help or f"replace with `{fix}`"),) if fix is not None and primary else ()
-        self.diagnostics.append(Diagnostic(code, message, primary, secondary, tuple(notes), help, fixes))
+        view = self.views.get(primary.span.file, ()) if primary else ()
+        secondary = tuple(Label(_span(place), _seen(text, view)) for place, text in also)
+        help = _seen(help, view) if help else help
+        fixes = ()
+        if fix is not None and primary:
+            fix = _seen(f"`{fix}`", view)[1:-1]
+            fixes = (Fix(primary.span, fix, help or f"replace with `{fix}`"),)
+        texts = tuple(_seen(note, view) for note in notes)
+        self.diagnostics.append(Diagnostic(code, _seen(message, view), primary, secondary, texts, help, fixes))
+
+
+def _seen(text: str, view: View) -> str:
+    """`text` with the names in its backticks as a file writes them; `nets.bsi` is a file, never a name."""
+    for prefix, shown in view:
+        pattern = re.compile(rf"(?<![\w.]){re.escape(prefix)}(?!bsi\b)")
+        text = re.sub(r"`[^`]*`", lambda quoted: pattern.sub(shown, quoted[0]), text)  # noqa: B023
+    return text
 
 
 def _span(at: Node | Span) -> Span:

@@ -36,7 +36,8 @@ def resolve(
             )
             continue
         is_function = isinstance(declaration, ast.Let) and declaration.parameters is not None
-        built_in = RESERVED.get(name.id) or (CALLED.get(name.id) if is_function else None)
+        word = name.id.rpartition(".")[2]
+        built_in = RESERVED.get(word) or (CALLED.get(word) if is_function else None)
         if built_in:
             report.add(
                 "E0205",
@@ -45,15 +46,6 @@ def resolve(
                 help=f"choose another name for this {noun}",
             )
         table[name.id] = declaration
-        if isinstance(declaration, ast.Import | ast.Simulator):
-            report.add(
-                "E0211",
-                f"`{noun}` is part of the language, but not supported in this version yet",
-                declaration,
-                help="a likelihood body is a simulator: draw with `~` and end with `x = EXPR`"
-                if isinstance(declaration, ast.Simulator)
-                else "copy the declarations into this file",
-            )
     return table, frozenset(twice)
 
 
@@ -67,6 +59,8 @@ def own_names(declaration: ast.Declaration) -> tuple[ast.Name, ...]:
     match declaration:
         case ast.Let(parameters=tuple() as parameters):
             return parameters
+        case ast.Simulator(parameters=parameters, call=call):
+            return (*parameters, *(a.value for a in call.arguments if isinstance(a.value, ast.Name)))
         case ast.Likelihood(observed=observed, law=ast.Body(statements=statements)):
             return (observed, *(s.name for s in statements if s.name.id != observed.id))
         case ast.Likelihood(observed=observed):

@@ -78,7 +78,7 @@ def file(env: Environment, call: ast.Call, *, holes: bool = False, hint: str | N
     if "path" not in given:
         env.report.add("E0608", "`file` needs a path", call, help='write `file("name.csv", key = "y")`')
         return None
-    path = Path(env.source.file).parent / given.pop("path")
+    path = Path(call.span.file).parent / given.pop("path")
     also = {"holes": True} if holes else {}
     try:
         return replace(env.read_table(path, **given, **also), origin=Origin(str(path), **given))

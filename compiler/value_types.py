@@ -36,7 +36,7 @@ class ValueType:
 
 def value_type(env: Environment, node: ast.Type) -> ValueType | None:
     """A declared type. Reports unknown types, bad bounds and bad sizes, once."""
-    key = f"{node.span.start}"
+    key = f"{node.span.file}:{node.span.start}"
     return env.once("type", key, lambda: _value_type(env, node))
 
 

@@ -64,16 +64,16 @@ class Builder:
                 return (ast.Simulator(span, self.declared(name), inputs, self.type(result), self.call(call),
                                       self.options(options, span)),)  # fmt: skip
             case "prior", [name, parameters, law]:
-                return (ast.Prior(span, self.declared(name), self.parameters(parameters), self.law(law)),)
+                return (ast.Prior(span, self.declared(name), self.names(parameters.children[0]), self.law(law)),)
             case "likelihood", [name, observed, type_, given, law]:
                 return (ast.Likelihood(span, self.declared(name), self.declared(observed), self.type(type_),
-                                       self.names(given), self.law(law)),)  # fmt: skip
+                                       self.names(given), self.own(self.law(law))),)  # fmt: skip
             case "observe", [name, likelihood, rows, source, options]:
                 count = None if rows is None else tuple(self.expr(row) for row in rows.children if row is not None)
                 return (ast.Observe(span, self.declared(name), self.name(likelihood), count, self.expr(source),
                                     self.options(options, span)),)  # fmt: skip
             case "posterior", [name, parameters, *factors]:
-                return (ast.Posterior(span, self.declared(name), self.parameters(parameters),
+                return (ast.Posterior(span, self.declared(name), self.names(parameters.children[0]),
                                       tuple(self.factor(factor) for factor in factors)),)  # fmt: skip
             case "sweep", [name, values]:
                 return (ast.Sweep(span, self.declared(name), self.expr(values)),)
@@ -97,11 +97,14 @@ class Builder:
         return ast.Factor(self.span(tree), self.name(law), seen, self.names(names), power and self.expr(power))
 
     def parameters(self, tree: Tree) -> tuple[ast.Name, ...]:
-        return self.names(tree.children[0])
+        """Local names of a function or a simulator; each may stand there once."""
+        names = tuple(self.declared(child) for child in tree.children[0].children)
+        self.once(names)
+        return names
 
     def names(self, tree: Tree) -> tuple[ast.Name, ...]:
-        """Names between brackets; each may stand there once."""
-        names = tuple(self.declared(child) for child in tree.children)
+        """Params between brackets, which may be imported; each may stand there once."""
+        names = tuple(self.name(child) for child in tree.children)
         self.once(names)
         return names
 
@@ -128,10 +131,17 @@ class Builder:
                 return ast.Body(self.span(tree), body)
         raise AssertionError(f"no such law: {tree.data}")
 
+    def own(self, law: ast.LawSource) -> ast.LawSource:
+        """The law of a likelihood, whose body draws names of its own; that of a prior draws params."""
+        for statement in law.statements if isinstance(law, ast.Body) else ():
+            if "." in statement.name.id:
+                self.dotted(statement.name.id, statement.name.span)
+        return law
+
     def statement(self, tree: Tree) -> ast.Draw | ast.Bind:
         name, value = tree.children
         if tree.data == "draw":
-            return ast.Draw(self.span(tree), self.declared(name), self.call(value))
+            return ast.Draw(self.span(tree), self.name(name), self.call(value))
         return ast.Bind(self.span(tree), self.declared(name), self.expr(value), let=tree.data == "bind")
 
     def options(self, tree: Tree | None, owner: Span) -> ast.Options:
@@ -226,7 +236,7 @@ class Builder:
 
     def argument(self, tree: Tree) -> ast.Argument:
         name, value = tree.children
-        return ast.Argument(self.span(tree), name and self.declared(name), self.expr(value))
+        return ast.Argument(self.span(tree), name and self.name(name), self.expr(value))
 
     # ------------------------------------------------------------ words
 
@@ -236,11 +246,13 @@ class Builder:
         return ast.Name(span_of(token, self.file), text if text.isascii() else unicodedata.normalize("NFKC", text))
 
     def declared(self, token: Token) -> ast.Name:
-        """A name that is given here, to a declaration, a local, an argument or an option: never dotted."""
+        """A name that is given here, to a declaration, a local or an option: never dotted."""
         if "." in token:
-            self.refuse("E0127", f"`{token}` cannot be given as a name", span_of(token, self.file),
-                        "a dot reaches into an import; use `_`")  # fmt: skip
+            self.dotted(token, span_of(token, self.file))
         return self.name(token)
+
+    def dotted(self, text: str, span: Span) -> NoReturn:
+        self.refuse("E0127", f"`{text}` cannot be given as a name", span, "a dot reaches into an import; use `_`")
 
     def number(self, token: Token) -> ast.Number:
         digits = token.replace("_", "")

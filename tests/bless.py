@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bsi.compiler.analyse import compile_source
+from bsi.compiler.analyse import analyse
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.dsl.render.text import render_text
 from bsi.dsl.span import Source
@@ -19,13 +19,14 @@ def source_of(path: Path) -> Source:
 
 
 def diagnostics_of(path: Path) -> list[Diagnostic]:
-    return compile_source(source_of(path))[1]
+    return analyse(source_of(path)).diagnostics
 
 
 def rendered(path: Path) -> str:
     """As a terminal shows it, with the file's name alone."""
-    text = render_text(diagnostics_of(path), {str(path): source_of(path)}, width=120)
-    return text.replace(str(path), path.name)
+    found = analyse(source_of(path))
+    text = render_text(found.diagnostics, found.sources, width=120)
+    return text.replace(f"{path.parent}/", "")
 
 
 if __name__ == "__main__":

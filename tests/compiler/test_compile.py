@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bsi.compiler.analyse import compile_module, compile_source
+from bsi.compiler.analyse import compile_source
 from bsi.compiler.emit import STAGES, Nothing, emit
 from bsi.compiler.expand import expand
 from bsi.compiler.ir import Simulated
@@ -111,7 +111,7 @@ def test_stages_are_json() -> None:
 def test_warnings_can_be_allowed() -> None:
     assert codes("bsi 1\nlet a = 1\n") == ["W0401"]
     assert codes("bsi 1\nlet a = 1  # bsi: allow W0401\n") == []
-    assert codes("bsi 1\n# bsi: allow W0402, W0401\nlet a = 1\n") == []
+    assert codes("bsi 1\n# bsi: allow W0402, W0401\nlet a = 1\n") == ["W0411"]
     assert codes("bsi 1\nlet a = 1  # bsi: allow W0402\n") == ["W0401"]
     assert codes("bsi 1\nlet a = b  # bsi: allow E0201\n") == ["E0201"]
 
@@ -153,13 +153,12 @@ def test_mutated_models_never_raise() -> None:
 
 
 def test_compiling_is_fast() -> None:
-    """A model of 40 lines compiles within 30 ms after parsing (the best of 5; 3 ms on a quiet machine)."""
+    """A model of 40 lines is parsed and compiled within 150 ms (the best of 5)."""
     lines = MODEL.rstrip().splitlines() + [f"let c{i} = {i} + sqrt({i}) * c{i - 1}" for i in range(1, 28)]
     source = Source("model.bsi", "\n".join([*lines, "let c0 = 1"]) + "\n")
-    module, _ = parse(source)
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        compile_module(source, module, overrides={})
+        compile_source(source)
         times.append(time.perf_counter() - began)
-    assert min(times) < 0.03
+    assert min(times) < 0.15
