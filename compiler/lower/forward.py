@@ -15,6 +15,7 @@ from bsi.compiler.ir import Likelihood, Observation, Program, Simulated
 from bsi.compiler.lower.coordinates import Coordinates
 from bsi.compiler.lower.expr import Env, evaluate, table_array
 from bsi.compiler.lower.laws import draw_from, log_density
+from bsi.compiler.lower.simulators import Shared
 
 Params = Mapping[str, Array]
 ROW = "%x"  # the observed row's name in a likelihood's draws
@@ -29,17 +30,24 @@ def data_env(program: Program) -> dict[str, np.ndarray]:
 def draw_row(likelihood: Likelihood, key: PRNGKeyArray, params: Params, data: Env) -> Array:
     """One row given the params, nuisance variables drawn and dropped."""
     env = {**data, **params}
+    shared = Shared(likelihood)
+    shared.start(env, jr.fold_in(key, len(likelihood.draws)))
     for i, draw in enumerate(likelihood.draws):
         env[draw.target] = draw_from(draw.law, env, jr.fold_in(key, i))
+        shared.advance(env)
     row = env[ROW] if likelihood.result is None else evaluate(likelihood.result, env)
     return jnp.broadcast_to(row, likelihood.shape)
 
 
 def log_likelihood(likelihood: Likelihood, params: Params, rows: Array, data: Env) -> Float[Array, " n"]:
-    """Log density of every row of an explicit likelihood. `rows` has a leading axis."""
+    """Log density of every row of an explicit likelihood. `rows` has a leading axis. Where a simulator failed it is
+    minus infinity: those params are left out."""
     assert likelihood.explicit
     env = {**data, **params}
-    return jax.vmap(lambda row: log_density(likelihood.draws[-1].law, env, row))(rows)
+    shared = Shared(likelihood)
+    shared.start(env)
+    density = jax.vmap(lambda row: log_density(likelihood.draws[-1].law, env, row))(rows)
+    return jnp.where(jnp.isnan(density), -jnp.inf, density) if shared.calls else density
 
 
 class Forward:
