@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from bsi.compiler import domains, expressions, fold, shapes, supports
+from bsi.compiler import domains, expressions, fold, shapes, supports, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Expr, Law, Support
 from bsi.compiler.laws import ALIASES, LAWS, Argument, Bound, Last, LawRow
@@ -215,12 +216,21 @@ def _is_of(env: Environment, node: ast.Call, row: LawRow, component: Law) -> boo
     fits = component.support.integer == counts and not _component_axes(component)
     if fits and counts:
         fits = component.support.lower is not None and component.support.lower.value == 0
-    if fits and row.name == "truncated":
-        fits = not component.components
     if not fits:
         wanted = "a law of counts from 0 up" if counts else "a continuous law of one number"
         env.report.add("E0412", f"`{row.name}` takes {wanted}, not `{component.name}`", node)
+    elif row.name == "truncated" and (name := _without_cdf(component)):
+        message = f"`{name}` cannot be truncated: its distribution function has no closed form"
+        env.report.add("E0412", message, node)
+        return False
     return fits
+
+
+def _without_cdf(law: Law) -> str | None:
+    """The first law in `law` whose distribution function has no closed form."""
+    if not law.components:
+        return None if LAWS[law.name].cdf else law.name
+    return next(filter(None, map(_without_cdf, law.components)), None)
 
 
 def _arguments(
@@ -283,31 +293,38 @@ def _check(
     components: int,
 ) -> dict[str, tuple[ast.Expr | None, Expr]] | None:
     """Shapes and domains of all arguments; reports each that is wrong."""
-    batch = target.shape[: len(target.shape) - axes]
-    event = dict(zip(row.axes, target.shape[len(batch) :], strict=True)) if row.axes else {}
-    if components and row.arguments[0].axes:
-        event["k"] = components
+    batch, drawn = target.shape[: len(target.shape) - axes], target.shape[len(target.shape) - axes :]
+    event = {"k": components} if components else dict(zip(row.axes, drawn, strict=True))
+    if not components and drawn != tuple(event[axis] for axis in row.axes):
+        env.report.add("E0302", f"`{row.name}` is a law of square matrices, but `{owner}` has {target.text}", call)
+        return None
+    if row.kind in supports.KINDS and not value_types.large_enough(env, call, row.kind, drawn[-1], f"`{row.name}`"):
+        return None
     checked: dict[str, tuple[ast.Expr | None, Expr]] = {}
     good = True
     for argument in row.arguments:
         node, value = values[argument.name]
         at = node or call
         rank = len(argument.axes)
-        if rank == 1 and not value.shape and "k" in event and argument.domain == "real" and argument.axes == row.axes:
-            value = expressions.folded(
-                env, at, "add", (fold.constant((0.0,) * event["k"]), value), (event["k"],), False
-            )
-            assert value is not None
+        if rank == 1 and not value.shape and argument.domain in ("real", "positive") and argument.axes == row.axes:
+            value = _spread(env, at, value, event["k"])
         inner = value.shape[len(value.shape) - rank :] if rank else ()
         wanted = tuple(event.get(axis, inner[i] if i < len(inner) else 0) for i, axis in enumerate(argument.axes))
         outer = value.shape[: len(value.shape) - rank]
         if len(value.shape) < rank or inner != wanted or not shapes.fits(outer, batch):
             _wrong_shape(env, at, call, row, argument, value, wanted, target, owner, components)
             good = False
-        elif not _in_domain(env, at, row, argument, value):
+        elif not _in_domain(env, at, row, argument, value) or not _above(env, at, row, argument, value, event):
             good = False
         checked[argument.name] = (node, value)
     return checked if good and _bounds_in_order(env, call, row, checked) else None
+
+
+def _spread(env: Environment, at: ast.Expr, value: Expr, size: int) -> Expr:
+    """One number as a vector: `mv_normal(0, ...)`, `dirichlet(1)`."""
+    vector = expressions.folded(env, at, "add", (fold.constant((0.0,) * size), value), (size,), False)
+    assert vector is not None
+    return vector
 
 
 def _wrong_shape(
@@ -367,13 +384,27 @@ def _in_domain(env: Environment, at: ast.Node, row: LawRow, argument: Argument, 
     return False
 
 
+def _above(env: Environment, at: ast.Node, row: LawRow, argument: Argument, value: Expr, event: dict[str, int]) -> bool:
+    """Degrees of freedom below which a matrix is singular."""
+    known = fold.evaluate(value, env.data_values) if argument.above else None
+    least = event[argument.above] - 1 if argument.above else 0
+    bad = next((x for x in fold.flat(known) if not x > least), None) if known is not None else None
+    if bad is not None:
+        size = f"{least + 1} x {least + 1} matrices"
+        env.report.add("E0401", f"`{argument.name}` of `{row.name}` must be above {least} for {size}, not {bad:g}", at)
+    return bad is None
+
+
 def _doubt(env: Environment, at: ast.Node, row: LawRow, argument: Argument, value: Expr) -> None:
-    """Notes a bare param as a `positive` argument, to be compared with its support once all priors are known."""
-    if value.op == "ref" and argument.domain in ("positive", "nonnegative", "unit"):
+    """Notes a bare param where a domain is not the whole line, to be compared with its support once all priors are
+    known."""
+    if value.op == "ref" and argument.domain not in ("real", *domains.WHOLE):
         env.doubts.append((at, row.name, argument, value.value))
 
 
-def _bounds_in_order(env: Environment, call: ast.Call, row: LawRow, values: dict[str, tuple[ast.Expr | None, Expr]]) -> bool:
+def _bounds_in_order(
+    env: Environment, call: ast.Call, row: LawRow, values: dict[str, tuple[ast.Expr | None, Expr]]
+) -> bool:
     """Constant bounds of a support must be in order."""
     low_name, high_name = ("lower", "upper") if row.name == "truncated" else (row.lower, row.upper)
     if not (isinstance(low_name, str) and isinstance(high_name, str)):
@@ -384,6 +415,10 @@ def _bounds_in_order(env: Environment, call: ast.Call, row: LawRow, values: dict
         return True  # reported with the argument
     if low is None or high is None:
         return True
+    for name, bound in ((low_name, low), (high_name, high)):
+        if len({math.isinf(x) for x in fold.flat(bound)}) > 1:
+            env.report.add("E0401", f"`{name}` of `{row.name}` must be finite everywhere, or nowhere", call)
+            return False
     shape = shapes.broadcast(fold.shape_of(low), fold.shape_of(high))
     pairs = zip(fold.spread(low, shape), fold.spread(high, shape), strict=True)
     bad = next(((a, b) for a, b in pairs if not a < b), None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from bsi.compiler import distributions, value_types
+import math
+
+from bsi.compiler import domains, supports, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Param, Prior, Support
+from bsi.compiler.laws import Domain
 from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
@@ -40,21 +43,24 @@ def params(env: Environment, priors: list[Prior]) -> dict[str, Param]:
     found: dict[str, Param] = {}
     first: dict[str, str] = {}
     for prior in priors:
-        for draw in prior.draws:
-            declaration = env.declarations[draw.target]
+        drawn = {draw.target: draw.law.support for draw in prior.draws}
+        for name in prior.params:
+            declaration = env.declarations[name]
             assert isinstance(declaration, ast.Param)
             type = value_types.value_type(env, declaration.type)
             assert type is not None
-            param = Param(draw.target, type.shape, draw.law.support, type.dims)
-            if draw.target in found and found[draw.target].support != param.support:
+            # draws from a file have only the declared type to tell where they may lie
+            support = drawn[name] if name in drawn else type.support
+            param = Param(name, type.shape, support, type.dims)
+            if name in found and found[name].support != param.support:
                 env.report.add(
                     "E0402",
-                    f"`{first[draw.target]}` and `{prior.name}` give `{draw.target}` different supports",
+                    f"`{first[name]}` and `{prior.name}` give `{name}` different supports",
                     env.name_of(prior.name),
-                    also=[(env.name_of(first[draw.target]), "the other prior")],
+                    also=[(env.name_of(first[name]), "the other prior")],
                 )
-            found.setdefault(draw.target, param)
-            first.setdefault(draw.target, prior.name)
+            found.setdefault(name, param)
+            first.setdefault(name, prior.name)
     return {d.name.id: found[d.name.id] for d in env.all(ast.Param) if d.name.id in found}
 
 
@@ -62,39 +68,31 @@ def doubts(env: Environment, known: dict[str, Param]) -> None:
     """Params used as arguments whose domain they may leave: `normal(0, tau)` with a `tau` that can be negative."""
     for at, law, argument, name in env.doubts:
         param = known.get(name)
-        if param is None:
+        if param is None or _inside(argument.domain, param.support):
             continue
-        lower, upper = (
-            bound.value if bound and bound.op == "const" and not bound.shape else None
-            for bound in (param.support.lower, param.support.upper)
+        phrase = domains.PHRASES[argument.domain]
+        env.report.add(
+            "W0405",
+            f"`{argument.name}` of `{law}` must be {phrase}, but `{name}` can leave that range",
+            at,
+            also=[(env.name_of(name), f"its prior is on {supports.shown(param.support)}")],
+            help=f"give `{name}` a law on that range, or transform it",
         )
-        bounded_below = (lower is not None and lower >= 0) or (lower is None and param.support.lower is not None)
-        bounded_above = (
-            argument.domain != "unit"
-            or (upper is not None and upper <= 1)
-            or (upper is None and param.support.upper is not None)
-        )
-        if not (bounded_below and bounded_above):
-            phrase = distributions.PHRASES[argument.domain]
-            env.report.add(
-                "W0405",
-                f"`{argument.name}` of `{law}` must be {phrase}, but `{name}` can leave that range",
-                at,
-                also=[(env.name_of(name), f"its prior is on {shown(param.support)}")],
-                help=f"give `{name}` a law on that range, or transform it",
-            )
 
 
-def shown(support: Support) -> str:
-    """`(0, inf)`; bounds that depend on other params are `...`."""
-    if support.kind == "real":
-        return "the whole line"
-    low, high = (
-        "..."
-        if (bound and bound.op != "const") or (bound and bound.shape)
-        else f"{bound.value:g}"
-        if bound
-        else infinite
-        for bound, infinite in ((support.lower, "-inf"), (support.upper, "inf"))
+def _inside(domain: Domain, support: Support) -> bool:
+    """Whether a support lies in the domain of an argument; bounds that are computed get the benefit of the doubt."""
+    if domain in domains.INSIDE:
+        return support.kind in domains.INSIDE[domain]
+    lower, upper = (
+        bound.value if bound and bound.op == "const" and not bound.shape else None
+        for bound in (support.lower, support.upper)
     )
-    return f"({low}, {high})"
+    if support.kind == "simplex":
+        lower, upper = 0.0, 1.0
+    bounds = domains.BOUNDS.get(domain)
+    if bounds is None:
+        return True
+    above = (lower is not None and lower >= bounds[0]) or (lower is None and support.lower is not None)
+    below = (upper is not None and upper <= bounds[1]) or (upper is None and support.upper is not None)
+    return above and (below or math.isinf(bounds[1]))

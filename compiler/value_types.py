@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bsi.compiler import expressions, fold, sizes
+from bsi.compiler import expressions, fold, sizes, supports
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Expr
-from bsi.compiler.report import suggest
+from bsi.compiler.ir import Expr, Support
+from bsi.compiler.report import listed, suggest
 from bsi.dsl import ast
-
-LATER_TYPES = frozenset(
-    {"simplex", "ordered", "positive_ordered", "cholesky_corr", "covariance", "unit_vector", "corr_matrix"}
-)
 
 
 @dataclass(frozen=True)
 class ValueType:
-    """`dims` are the names of dims, or sizes as text, for messages and results."""
+    """`dims` are the names of dims, or sizes as text, for messages and results. `kind` is `real` or a row of
+    `compiler.supports.KINDS`, the trailing axes of whose values are part of `shape`."""
 
     shape: tuple[int, ...]
     dims: tuple[str, ...]
     integer: bool
     lower: Expr | None
     upper: Expr | None
+    kind: str = "real"
+
+    @property
+    def support(self) -> Support:
+        """Where the type says that values lie."""
+        if self.kind != "real":
+            return Support(self.kind)
+        return supports.interval(self.lower, self.upper, self.integer)
 
     @property
     def text(self) -> str:
@@ -42,19 +47,19 @@ def value_type(env: Environment, node: ast.Type) -> ValueType | None:
 
 def _value_type(env: Environment, node: ast.Type) -> ValueType | None:
     base = node.base.id
-    if base in LATER_TYPES:
-        env.report.add(
-            "E0211", f"the type `{base}` is part of the language, but not supported in this version yet", node
-        )
-        return None
-    if base not in ("real", "int"):
-        nearest = suggest(base, ["real", "int", *LATER_TYPES], {"float": "real", "vector": "real", "integer": "int"})
+    kind = supports.KINDS.get(base)
+    if base not in ("real", "int") and kind is None:
+        known = ["real", "int", *supports.KINDS]
+        nearest = suggest(base, known, supports.ALIASES)
         env.report.add(
             "E0307",
             f"no type is called `{base}`",
             node.base,
-            help=f"did you mean `{nearest}`?" if nearest else "types are `real` and `int`",
+            help=f"did you mean `{nearest}`?" if nearest else f"types are {listed(known)}",
         )
+        return None
+    if kind and node.bounds:
+        env.report.add("E0307", f"`{base}` takes no bounds", node.bounds[0], help=f"its values are {kind.plural}")
         return None
     bounds = _bounds(env, node)
     counts = [sizes.size(env, item) for item in node.dims]
@@ -65,7 +70,24 @@ def _value_type(env: Environment, node: ast.Type) -> ValueType | None:
         item.id if isinstance(item, ast.Name) and isinstance(env.declarations.get(item.id), ast.Dim) else str(n)
         for item, n in zip(node.dims, shape, strict=True)
     )
-    return ValueType(shape, dims, base == "int", bounds.get("lower"), bounds.get("upper"))
+    if kind is None:
+        return ValueType(shape, dims, base == "int", bounds.get("lower"), bounds.get("upper"))
+    if not shape:
+        env.report.add("E0414", f"`{base}` needs a size", node, help=f"write `{base}[3]`: {kind.doc}, here k = 3")
+        return None
+    if not large_enough(env, node.dims[-1], base, shape[-1], f"`{base}`"):
+        return None
+    again = kind.axes - 1  # a matrix is declared by its one size
+    return ValueType(shape + shape[-1:] * again, dims + dims[-1:] * again, False, None, None, base)
+
+
+def large_enough(env: Environment, at: ast.Node, kind: str, size: int, what: str) -> bool:
+    """Whether values of a kind can have this size; else reports it for `what`."""
+    least = supports.KINDS[kind].least
+    if size < least:
+        entries = "entries" if supports.KINDS[kind].axes == 1 else "rows"
+        env.report.add("E0414", f"{what} needs at least {least} {entries}, not {size}", at)
+    return size >= least
 
 
 def _bounds(env: Environment, node: ast.Type) -> dict[str, Expr] | None:
