@@ -7,6 +7,7 @@ With it a linear-Gaussian model is exact before any training, and a network only
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -19,30 +20,37 @@ _FLOOR = (
 
 
 class Gaussian(eqx.Module):
-    """`N(mean, basis diag(variance) basisᵀ)`; the mean is affine in features, or constant when `slope` is None."""
+    """`N(mean, basis diag(variance) basisᵀ)`; the mean is affine in features, or constant when `slope` is None.
 
-    mean: Float[Array, " m"]
+    Without a slope it may have batch axes, one Gaussian for each.
+    """
+
+    mean: Float[Array, "*b m"]
     slope: Float[Array, "m p"] | None
-    basis: Float[Array, "m m"]
-    variance: Float[Array, " m"]
+    basis: Float[Array, "*c m m"]
+    variance: Float[Array, "*c m"]
 
-    def centre(self, features: Float[Array, "*b p"] | None) -> Float[Array, "*b m"]:
-        """The mean given features."""
-        if self.slope is None or features is None:
-            return self.mean
-        return self.mean + features @ self.slope.T
+    @property
+    def size(self) -> int:
+        return self.mean.shape[-1]
 
-    def whiten(self, centred: Float[Array, "*b m"]) -> Float[Array, "*b m"]:
+    def given(self, features: Float[Array, "*b p"]) -> Gaussian:
+        """The Gaussian of z for these features."""
+        if self.slope is None:
+            return self
+        return Gaussian(self.mean + features @ self.slope.T, None, self.basis, self.variance)
+
+    def whiten(self, centred: Float[Array, "*b m"]) -> Float[Array, "*o m"]:
         """Coordinates along the principal axes, not yet scaled."""
-        return centred @ self.basis
+        return _times(centred, self.basis)
 
-    def unwhiten(self, w: Float[Array, "*b m"]) -> Float[Array, "*b m"]:
+    def unwhiten(self, w: Float[Array, "*b m"]) -> Float[Array, "*o m"]:
         """Inverse of `whiten`."""
-        return w @ self.basis.T
+        return _times(w, jnp.swapaxes(self.basis, -1, -2))
 
     def coefficients(
         self, log_snr: Float[Array, "*t"]
-    ) -> tuple[Float[Array, "*t m"], Float[Array, "*t m"], Float[Array, "*t m"]]:
+    ) -> tuple[Float[Array, "*o m"], Float[Array, "*o m"], Float[Array, "*o m"]]:
         """For `w = Qᵀ(u - a m)/d`, unit scale: `d = √(a²c + s²)`, gain `g = a c / d`, posterior sd `√c s / d`.
 
         Given u the law of `Qᵀ(θ - m)` is `N(g w, sd²)`.
@@ -54,6 +62,40 @@ class Gaussian(eqx.Module):
 
     def covariance(self) -> Float[Array, "m m"]:
         return (self.basis * self.variance) @ self.basis.T
+
+
+def _times(x: Array, matrix: Array) -> Array:
+    return x @ matrix if matrix.ndim == 2 else jnp.einsum("...i,...ij->...j", x, matrix)
+
+
+class PartialGaussian(eqx.Module):
+    """z and features e jointly Gaussian, so that z is known given any of the features: exact for rows with holes.
+
+    Features come as `(e, seen)`, twice as wide, 0 where an entry is not seen.
+    """
+
+    mean: Float[Array, " m"]
+    covariance: Float[Array, "m m"]
+    feature_mean: Float[Array, " p"]
+    feature_covariance: Float[Array, "p p"]
+    cross: Float[Array, "m p"]
+
+    @property
+    def size(self) -> int:
+        return len(self.mean)
+
+    def given(self, features: Float[Array, "*b q"]) -> Gaussian:
+        """`z | e_seen`: what is not seen gets variance 1 and no covariance, which leaves it out."""
+        p = len(self.feature_mean)
+        e, seen = features[..., :p], features[..., p:]
+        both = seen[..., :, None] * seen[..., None, :]
+        root = jnp.linalg.cholesky(both * self.feature_covariance + (1.0 - seen)[..., None] * jnp.eye(p))
+        joint = jnp.concatenate([(seen * (e - self.feature_mean))[..., None], seen[..., None] * self.cross.T], axis=-1)
+        solved = jax.scipy.linalg.solve_triangular(root, joint, lower=True)
+        shift, gain = solved[..., 0], solved[..., 1:]
+        mean = self.mean + jnp.einsum("...p,...pm->...m", shift, gain)
+        variance, basis = jnp.linalg.eigh(self.covariance - jnp.einsum("...pi,...pj->...ij", gain, gain))
+        return Gaussian(mean, None, basis, jnp.maximum(variance, _FLOOR))
 
 
 def standard(m: int) -> Gaussian:
@@ -75,14 +117,29 @@ def regress(gram: np.ndarray, count: float, m: int) -> Gaussian:
     **Arguments:** `gram` (1 + p + m, 1 + p + m), the sum of outer products of `(1, e, z)` over `count` rows. The
     slope is shrunk by p pseudo-rows: nothing for a million simulations, half for as many rows as columns.
     """
-    gram = np.asarray(gram, np.float64)
-    p = len(gram) - 1 - m
-    mean = gram[0, 1:] / count
-    covariance = gram[1:, 1:] / count - np.outer(mean, mean)
+    mean, covariance = _moments(gram, count)
+    p = len(mean) - m
     ee, ez, zz = covariance[:p, :p], covariance[:p, p:], covariance[p:, p:]
-    scale = np.maximum(np.diag(ee), 1e-12)
-    penalty = np.diag(scale * (p / count + 1e-9))
-    slope = np.linalg.solve(ee + penalty, ez).T
+    slope = np.linalg.solve(ee + _penalty(ee, count), ez).T
     residual = zz - slope @ ez - ez.T @ slope.T + slope @ ee @ slope.T
     residual *= count / max(count - p - 1, 0.5 * count)
     return gaussian_of_moments(mean[p:] - slope @ mean[:p], residual, slope)
+
+
+def joint(gram: np.ndarray, count: float, m: int) -> PartialGaussian:
+    """The same from the same statistics, for features of which any may be missing."""
+    mean, covariance = _moments(gram, count)
+    p = len(mean) - m
+    ee = covariance[:p, :p]
+    parts = mean[p:], covariance[p:, p:], mean[:p], ee + _penalty(ee, count), covariance[p:, :p]
+    return PartialGaussian(*(jnp.asarray(part, jnp.float32) for part in parts))
+
+
+def _moments(gram: np.ndarray, count: float) -> tuple[np.ndarray, np.ndarray]:
+    gram = np.asarray(gram, np.float64)
+    mean = gram[0, 1:] / count
+    return mean, gram[1:, 1:] / count - np.outer(mean, mean)
+
+
+def _penalty(ee: np.ndarray, count: float) -> np.ndarray:
+    return np.diag(np.maximum(np.diag(ee), 1e-12) * (len(ee) / count + 1e-9))

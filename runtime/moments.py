@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.gaussian import Gaussian
+from bsi.runtime.gaussian import Gaussian, PartialGaussian
 from bsi.runtime.nets.base import Linear
-from bsi.runtime.standardise import Standardiser
+from bsi.runtime.standardise import PartialStandardiser, Standardiser
 
 _LOG_RANGE = 8.0  # precisions stay within e^±16 of the regression's
 
@@ -42,8 +42,8 @@ class MomentNetwork(eqx.Module):
 class MomentHead(eqx.Module):
     """`z | x` as `N(mean(x), precision(x)⁻¹)`. `gate` is 0 when the regression alone predicts held-out rows as well."""
 
-    standardise: Standardiser
-    gaussian: Gaussian
+    standardise: Standardiser | PartialStandardiser
+    gaussian: Gaussian | PartialGaussian
     network: MomentNetwork
     gate: Float[Array, ""]
 
@@ -51,7 +51,7 @@ class MomentHead(eqx.Module):
         self, x: Float[Array, "*b p"], gate: Float[Array, ""] | float | None = None
     ) -> tuple[Float[Array, "*b m"], Float[Array, "*b m m"]]:
         """Mean and Cholesky factor of the precision of `Qᵀ(z - W e - b)/√c`."""
-        m = len(self.gaussian.variance)
+        m = self.gaussian.size
         out = (self.gate if gate is None else gate) * self.network(self.standardise(x))
         shift, log_diagonal, below = out[..., :m], out[..., m : 2 * m], out[..., 2 * m :]
         rows, columns = jnp.tril_indices(m, -1)
@@ -61,16 +61,16 @@ class MomentHead(eqx.Module):
 
     def __call__(self, x: Float[Array, "*b p"]) -> tuple[Float[Array, "*b m"], Float[Array, "*b m m"]]:
         """Mean and precision in working coordinates, of every row."""
-        gaussian = self.gaussian
+        gaussian = self.gaussian.given(self.standardise(x))
         shift, factor = self.whitened(x)
         root = jnp.sqrt(gaussian.variance)
-        centre = gaussian.centre(self.standardise(x))
-        half = (gaussian.basis / root) @ factor
-        return centre + gaussian.unwhiten(root * shift), half @ jnp.swapaxes(half, -1, -2)
+        half = (gaussian.basis / root[..., None, :]) @ factor
+        return gaussian.mean + gaussian.unwhiten(root * shift), half @ jnp.swapaxes(half, -1, -2)
 
     def loss(self, z: Float[Array, "n m"], x: Float[Array, "n p"]) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
         """Negative log-likelihood a row, up to a constant, averaged over coordinates; and the regression's."""
-        y = self.gaussian.whiten(z - self.gaussian.centre(self.standardise(x))) / jnp.sqrt(self.gaussian.variance)
+        gaussian = self.gaussian.given(self.standardise(x))
+        y = gaussian.whiten(z - gaussian.mean) / jnp.sqrt(gaussian.variance)
         shift, factor = self.whitened(x, gate=1.0)
         residual = jnp.einsum("nij,ni->nj", factor, y - shift)
         log_det = jnp.sum(jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)), -1)

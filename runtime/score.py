@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.gaussian import Gaussian
+from bsi.runtime.gaussian import Gaussian, PartialGaussian
 from bsi.runtime.nets.base import AbstractNetwork
 from bsi.runtime.process import signal_noise
 from bsi.runtime.schedule import CLEAN, NOISE
-from bsi.runtime.standardise import Standardiser
+from bsi.runtime.standardise import PartialStandardiser, Standardiser
 
 Denoiser = Callable[[Float[Array, "*b m"], Float[Array, ""]], Float[Array, "*b m"]]
 """`(u, ln η) -> E[θ | u]` for a batch of VP states at one noise level: all that samplers and compositions ask for."""
@@ -34,8 +34,8 @@ class ScoreNetwork(eqx.Module):
     denoiser is `a u`; otherwise it is the network under the null condition.
     """
 
-    standardise: Standardiser
-    posterior: Gaussian
+    standardise: Standardiser | PartialStandardiser
+    posterior: Gaussian | PartialGaussian
     prior: Gaussian
     residual: Residual
     gate: Float[Array, ""]
@@ -46,22 +46,22 @@ class ScoreNetwork(eqx.Module):
     ) -> Float[Array, "*o m"]:
         """`E[θ | u, x]`; batch axes broadcast: (rows, draws, m) with (rows, 1, p)."""
         features = self.standardise(x)
-        return self._denoise(u, log_snr, features, self.posterior, self.posterior.centre(features))
+        return self._denoise(u, log_snr, features, self.posterior.given(features))
 
     def denoise_prior(self, u: Float[Array, "*b m"], log_snr: Float[Array, "*t"]) -> Float[Array, "*b m"]:
         """`E[θ | u]` under the prior."""
         if self.gaussian_prior:
             return signal_noise(log_snr)[0][..., None] * u
-        return self._denoise(u, log_snr, self.residual.null, self.prior, self.prior.mean)
+        return self._denoise(u, log_snr, self.residual.null, self.prior)
 
     def condition(self, x: Float[Array, " p"]) -> Denoiser:
         """The denoiser of the posterior given one row."""
         return lambda u, log_snr: self.denoise(u, log_snr, x)
 
-    def _denoise(self, u: Array, log_snr: Array, features: Array, gaussian: Gaussian, centre: Array) -> Array:
+    def _denoise(self, u: Array, log_snr: Array, features: Array, gaussian: Gaussian) -> Array:
         a, _ = signal_noise(log_snr)
         scale, gain, sd = gaussian.coefficients(log_snr)
-        w = gaussian.whiten(u - a[..., None] * centre) / scale
+        w = gaussian.whiten(u - a[..., None] * gaussian.mean) / scale
 
         def residual() -> Array:
             return self.residual.network(w, network_time(log_snr), features)
@@ -69,7 +69,7 @@ class ScoreNetwork(eqx.Module):
         # A linear-Gaussian model leaves nothing to learn: then the network is not evaluated.
         abstract = eqx.filter_eval_shape(residual)
         learned = jax.lax.cond(self.gate > 0, residual, lambda: jnp.zeros(abstract.shape, abstract.dtype))
-        return centre + gaussian.unwhiten(gain * w + sd * learned)
+        return gaussian.mean + gaussian.unwhiten(gain * w + sd * learned)
 
     def loss(
         self,
@@ -86,9 +86,9 @@ class ScoreNetwork(eqx.Module):
         **Arguments:** `drop` 1 where the condition is withheld; `key` for dropout.
         """
         features = self.standardise(x)
-        w, target = _whitened(self.posterior, self.posterior.centre(features), z, noise, log_snr)
+        w, target = _whitened(self.posterior.given(features), z, noise, log_snr)
         if drop is not None:
-            w0, target0 = _whitened(self.prior, self.prior.mean, z, noise, log_snr)
+            w0, target0 = _whitened(self.prior, z, noise, log_snr)
             drop = drop[:, None]
             w, target = jnp.where(drop, w0, w), jnp.where(drop, target0, target)
             features = jnp.where(drop, self.residual.null, features)
@@ -101,11 +101,11 @@ def network_time(log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
     return jnp.clip((log_snr - NOISE) / (CLEAN - NOISE), 0.0, 1.0)
 
 
-def _whitened(gaussian: Gaussian, centre: Array, z: Array, noise: Array, log_snr: Array) -> tuple[Array, Array]:
+def _whitened(gaussian: Gaussian, z: Array, noise: Array, log_snr: Array) -> tuple[Array, Array]:
     """The network's input and its target `(s y/√c - a √c ε)/d`, formed without the cancellation of `y - g w`."""
     a, s = signal_noise(log_snr)
     a, s = a[:, None], s[:, None]
     scale, _, _ = gaussian.coefficients(log_snr)
-    y, e = gaussian.whiten(z - centre), gaussian.whiten(noise)
+    y, e = gaussian.whiten(z - gaussian.mean), gaussian.whiten(noise)
     root = jnp.sqrt(gaussian.variance)
     return (a * y + s * e) / scale, (s * y / root - a * root * e) / scale

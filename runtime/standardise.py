@@ -26,6 +26,16 @@ class Standardiser(eqx.Module):
         return jnp.where(size <= KNEE, v, jnp.sign(v) * folded)
 
 
+class PartialStandardiser(eqx.Module):
+    """Features `(v, seen)` of rows `(x, seen)`, twice as wide as x: an entry that is not seen becomes 0."""
+
+    whole: Standardiser
+
+    def __call__(self, x: Float[Array, "*b q"]) -> Float[Array, "*b q"]:
+        values, seen = jnp.split(x, 2, axis=-1)
+        return jnp.concatenate([jnp.where(seen > 0, self.whole(values), 0.0), seen], axis=-1)
+
+
 def fit_standardiser(x: np.ndarray) -> Standardiser:
     """Median and interquartile scale of the columns of `x` (rows, p); sd where that is 0; 1 for constants."""
     x = np.asarray(x, np.float64)

@@ -14,12 +14,12 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.gaussian import Gaussian, standard
+from bsi.runtime.gaussian import Gaussian, PartialGaussian, standard
 from bsi.runtime.moments import MomentHead, MomentNetwork
 from bsi.runtime.nets import NETWORKS
 from bsi.runtime.schedule import CLEAN, NOISE
 from bsi.runtime.score import Residual, ScoreNetwork
-from bsi.runtime.standardise import Standardiser
+from bsi.runtime.standardise import PartialStandardiser, Standardiser
 from bsi.runtime.training.loop import chunk_runner, initial, iterate, optimiser
 from bsi.runtime.training.options import Checkpoint, Simulator, Table, TrainingInfo, TrainingOptions
 from bsi.runtime.training.pilot import SimulationError, clean, regression, standardise_rows
@@ -34,6 +34,11 @@ class Fit(eqx.Module):
     score: ScoreNetwork
     moments: MomentHead
 
+    @property
+    def partial(self) -> bool:
+        """Whether it takes rows `(x, seen)`, of which entries may be missing."""
+        return isinstance(self.score.standardise, PartialStandardiser)
+
 
 def untrained(
     m: int,
@@ -41,15 +46,19 @@ def untrained(
     options: TrainingOptions,
     gaussian_prior: bool,
     key: PRNGKeyArray,
-    standardise: Standardiser | None = None,
-    posterior: Gaussian | None = None,
+    whole: Standardiser | None = None,
+    posterior: Gaussian | PartialGaussian | None = None,
     prior: Gaussian | None = None,
 ) -> Fit:
     """A fit before training. Under `eqx.filter_eval_shape` it gives the shapes to deserialise weights into."""
-    if standardise is None:
-        standardise = Standardiser(jnp.zeros(p), jnp.ones(p))
-    if posterior is None:
+    partial = options.missing is not None
+    whole = Standardiser(jnp.zeros(p), jnp.ones(p)) if whole is None else whole
+    standardise = PartialStandardiser(whole) if partial else whole
+    if posterior is None and partial:
+        posterior = PartialGaussian(jnp.zeros(m), jnp.eye(m), jnp.zeros(p), jnp.eye(p), jnp.zeros((m, p)))
+    elif posterior is None:
         posterior = Gaussian(jnp.zeros(m), jnp.zeros((m, p)), jnp.eye(m), jnp.ones(m))
+    p = 2 * p if partial else p
     keys = jr.split(key, 3)
     network = NETWORKS[options.architecture.kind](m, p, m, options.architecture, keys[0])
     score = ScoreNetwork(
@@ -99,13 +108,20 @@ def train(
     except SimulationError as error:
         return None, _failure(str(error), began)
 
-    def regress(name: int, rows: int) -> tuple[Gaussian, Gaussian, int, int]:
-        return regression(source, jr.fold_in(keys["pilot"], name), rows, standardise, gaussian_prior)
+    partial = options.missing is not None
+
+    def regress(name: int, rows: int) -> tuple[Gaussian | PartialGaussian, Gaussian, int, int]:
+        return regression(source, jr.fold_in(keys["pilot"], name), rows, standardise, gaussian_prior, partial)
+
+    def seen(rows: tuple[Array, Array, Array], key: PRNGKeyArray) -> tuple[Array, Array, Array]:
+        z, x, ok = rows
+        return z, hide(key, x) if partial else x, ok
 
     # a short training is not worth more pilot simulations than it makes itself
     budget = options.steps * options.batch
     posterior, prior, made, bad = regress(1, min(options.pilot, budget))
     table = isinstance(source, Table)
+    finite = table or source.held_out is not None
     length = min(options.chunk, options.steps)
     total = math.ceil(options.steps / length) * length
 
@@ -125,7 +141,9 @@ def train(
     else:
         z = x = ok = jnp.zeros(0)
         made += _HELD_OUT_ROWS
-        held_rows = jax.jit(lambda k: clean(*source.simulate(k, _HELD_OUT_ROWS)))(keys["held"])
+        held_out = source.held_out or source.simulate
+        held_rows = jax.jit(lambda k: clean(*held_out(k, _HELD_OUT_ROWS)))(keys["held"])
+    held_rows = seen(held_rows, jr.fold_in(keys["held"], 3))
     held_noise = jr.fold_in(keys["held"], 1)
 
     def losses(arrays: Any, noise_key: PRNGKeyArray, rows: Any) -> Float[Array, " 2"]:
@@ -140,9 +158,9 @@ def train(
         if isinstance(source, Table):
             z, x, ok, order = data
             at = jax.lax.dynamic_slice_in_dim(order, (step % length) * options.batch, options.batch)
-            return (z[at], x[at], ok[at]), jnp.asarray(0, jnp.int32)
+            return seen((z[at], x[at], ok[at]), jr.fold_in(batch_key, 1)), jnp.asarray(0, jnp.int32)
         rows = clean(*source.simulate(batch_key, options.batch))
-        return rows, jnp.sum(rows[2] == 0.0).astype(jnp.int32)
+        return seen(rows, jr.fold_in(batch_key, 1)), jnp.sum(rows[2] == 0.0).astype(jnp.int32)
 
     def data(step: int) -> Any:
         if not table:
@@ -152,9 +170,9 @@ def train(
     optimise = optimiser(options, total)
     state = eqx.filter_jit(initial)(parts, optimise, total // length)
     run = chunk_runner(options, optimise, keys["train"], length, batch, losses, validate)
-    patience = options.patience if table else None
+    patience = options.patience if finite else None
     state, failed = iterate(state, run, data, total, patience, checkpoint, progress)
-    fit = assemble(state.best if table else state.ema)
+    fit = assemble(state.best if finite else state.ema)
     gates = _gates(fit, jr.fold_in(keys["held"], 2), held_rows, options)
     fit = eqx.tree_at(lambda f: (f.score.gate, f.moments.gate), fit, gates)
     steps = int(state.step)
@@ -176,6 +194,14 @@ def train(
         failed=failed,
     )
     return (None if failed else fit), info
+
+
+def hide(key: PRNGKeyArray, x: Float[Array, "n p"]) -> Float[Array, "n q"]:
+    """Rows `(x, seen)` with entries hidden at random: none in half of the rows, any share of them in the others, so that
+    every number of holes is as likely as every other."""
+    which, share, entry = jr.split(key, 3)
+    shares = jr.uniform(share, (len(x), 1)) * jr.bernoulli(which, 0.5, (len(x), 1))
+    return jnp.concatenate([x, (jr.uniform(entry, x.shape) >= shares).astype(x.dtype)], axis=-1)
 
 
 def _parts(fit: Fit) -> tuple[Residual, MomentNetwork]:

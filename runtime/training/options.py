@@ -16,8 +16,9 @@ from bsi.runtime.nets import Architecture
 class TrainingOptions:
     """Defaults that work; they were not tuned on any benchmark.
 
-    `patience`: steps without a better held-out loss before a run on a table stops; fresh simulations never stop early.
-    `null_probability` matters only when the prior is learned too.
+    `patience`: steps without a better held-out loss before a run on finitely many params stops; fresh ones never do.
+    `null_probability` matters only when the prior is learned too. `missing = "random"` hides entries of simulated rows:
+    the fit then takes rows `(x, seen)`.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
@@ -31,6 +32,7 @@ class TrainingOptions:
     holdout: float = 0.1
     patience: int = 4_000
     null_probability: float = 0.2
+    missing: str | None = None
     moment_width: int = 64
     chunk: int = 250  # steps a jitted call, and between checkpoints
     pilot: int = 2**19  # fresh simulations for the regression
@@ -39,11 +41,16 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class Simulator:
-    """`simulate(key, n) -> (z (n, m), x (n, p))`, JAX-traceable with static n."""
+    """`simulate(key, n) -> (z (n, m), x (n, p))`, JAX-traceable with static n.
+
+    `held_out` is the same from params that `simulate` never draws, where their number is finite: then they can be
+    learned by heart, and training keeps its best weights and stops early, as on a table.
+    """
 
     simulate: Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Float[Array, "n p"]]]
     m: int
     p: int
+    held_out: Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Float[Array, "n p"]]] | None = None
 
 
 @dataclass(frozen=True)

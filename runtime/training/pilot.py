@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.gaussian import Gaussian, gaussian_of_moments, regress, standard
+from bsi.runtime.gaussian import Gaussian, PartialGaussian, gaussian_of_moments, joint, regress, standard
 from bsi.runtime.standardise import Standardiser, fit_standardiser
 from bsi.runtime.training.options import Simulator, Table
 
@@ -38,9 +38,15 @@ def standardise_rows(source: Simulator | Table, key: PRNGKeyArray) -> Standardis
 
 
 def regression(
-    source: Simulator | Table, key: PRNGKeyArray, rows: int, standardise: Standardiser, gaussian_prior: bool
-) -> tuple[Gaussian, Gaussian, int, int]:
-    """**Returns:** regression of z on e(x), Gaussian of the prior, simulations used, non-finite ones among them."""
+    source: Simulator | Table,
+    key: PRNGKeyArray,
+    rows: int,
+    standardise: Standardiser,
+    gaussian_prior: bool,
+    partial: bool = False,
+) -> tuple[Gaussian | PartialGaussian, Gaussian, int, int]:
+    """**Returns:** regression of z on e(x), with `partial` on any entries of it; Gaussian of the prior; simulations used,
+    non-finite ones among them."""
 
     def gram(z: Array, x: Array) -> Array:
         z, x, ok = clean(z, x)
@@ -61,7 +67,7 @@ def regression(
         )
         total = np.asarray(grams, np.float64).sum(0)  # in double: sums of a million float32 rows would not add up
     count = total[0, 0]
-    posterior = regress(total, count, source.m)
+    posterior = (joint if partial else regress)(total, count, source.m)
     if gaussian_prior:
         prior = standard(source.m)
     else:
