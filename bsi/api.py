@@ -14,6 +14,7 @@ from bsi.compiler.plan import Job, plan
 from bsi.dsl.diagnostic import BsiError, Diagnostic, has_errors
 from bsi.dsl.read import read_source
 from bsi.dsl.span import Source
+from bsi.permission import refusals
 
 if TYPE_CHECKING:
     from bsi.execute import Run
@@ -48,10 +49,11 @@ def check(text: str, file: str = "<text>") -> list[Diagnostic]:
     return analyse(Source(file, text)).diagnostics
 
 
-def load(path: str | Path, **values: object) -> Model:
+def load(path: str | Path, *, allow_python: bool = False, **values: object) -> Model:
     """A checked model.
 
     Arguments:
+        allow_python: whether `run` may call Python simulators of the model.
         values: replace `let`s, `dim`s, `sweep`s or paths of data files, as `--set` does.
 
     Raises:
@@ -60,7 +62,7 @@ def load(path: str | Path, **values: object) -> Model:
     checked = check_file(path, {name: str(value) for name, value in values.items()})
     if checked.program is None or has_errors(checked.diagnostics):
         raise BsiError([d for d in checked.diagnostics if d.severity == "error"])
-    return Model(checked.program, checked.diagnostics)
+    return Model(checked.program, checked.diagnostics, allow_python)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Model:
 
     program: Program
     diagnostics: list[Diagnostic]
+    allow_python: bool = False
 
     def prepared(self, seed: int = 0, profile: Profile = "full") -> Program:
         """The program that a run would execute: seeds filled in, the profile applied."""
@@ -93,8 +96,11 @@ class Model:
         """Execute the plan and write results into `out` (default `runs/<model>`).
 
         Raises:
+            BsiError: the model has Python simulators, and was loaded without `allow_python`; nothing has been run.
             bsi.failure.JobFailure: a job failed; what others computed is kept.
         """
+        if not self.allow_python and (refused := refusals(self.program)):
+            raise BsiError(refused)
         from bsi.execute import execute
         from bsi.runtime.progress import NullProgress
         from bsi.runtime.store import Store

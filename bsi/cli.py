@@ -84,7 +84,7 @@ def run(
         os.environ["JAX_PLATFORMS"] = "cuda" if device is Device.gpu else "cpu"
     from bsi.commands import run_file
 
-    raise typer.Exit(run_file(file, out, values or [], seed, profile.value, format.value))
+    raise typer.Exit(run_file(file, out, values or [], seed, profile.value, format.value, allow_python))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bsi import terminal
 from bsi.api import Checked, Model, Profile, check_file
-from bsi.dsl.diagnostic import Diagnostic, has_errors
+from bsi.dsl.diagnostic import BsiError, Diagnostic, has_errors
 from bsi.dsl.span import Source
 
 if TYPE_CHECKING:
@@ -83,9 +83,18 @@ def _store() -> Iterator[Store]:
     raise _Wrong(WRONG_MODEL)
 
 
-def run_file(file: Path, out: Path | None, values: Sequence[str], seed: int, profile: Profile, format: str) -> int:
+def run_file(
+    file: Path,
+    out: Path | None,
+    values: Sequence[str],
+    seed: int,
+    profile: Profile,
+    format: str,
+    allow_python: bool = False,
+) -> int:
     try:
         model, sources = _model(file, values)
+        model = replace(model, allow_python=allow_python)
         with _store() as store:
             return _run(model, sources, store, out, seed, profile, format)
     except _Wrong as wrong:
@@ -105,6 +114,9 @@ def _run(
     progress = TerminalProgress(Console(stderr=True))
     try:
         run = model.run(out, seed=seed, profile=profile, store=store, progress=progress)
+    except BsiError as refused:
+        terminal.show_diagnostics(refused.diagnostics, sources)
+        return WRONG_MODEL
     except JobFailure as failure:
         terminal.show_diagnostics([failure.diagnostic], sources)
         return JOB_FAILED
