@@ -1,4 +1,4 @@
-"""The evidence lower bound of Bayesian Sample Inference (arXiv 2502.07580): what its networks are trained and judged by.
+"""The evidence lower bound of Bayesian Sample Inference (arXiv 2502.07580): what its networks are judged by.
 
 A belief about θ starts as N(0, 1/λ₀), known to both ends of a channel, so there is no prior term. Sending noisy
 measurements of θ up to precision λ_M costs `½ α ‖θ - θ̂‖²` nats each, and then θ itself is decoded from the last belief:
@@ -93,8 +93,9 @@ class Elbo(eqx.Module):
 
 
 class Bins(eqx.Module):
-    """Equal bins that quantised data fall into: `count` of them, the first one centred on `first`; the outermost reach to
-    infinity."""
+    """Equal bins that quantised data fall into: `count` of them, the first one centred on `first`.
+
+    The outermost reach to infinity."""
 
     first: float
     width: float
@@ -116,7 +117,7 @@ class Bins(eqx.Module):
 
 
 def low_discrepancy(key: PRNGKeyArray, n: int, dtype: DTypeLike = jnp.float32) -> Float[Array, " n"]:
-    """n points in (0, 1): an evenly spaced set with one random shift (VDM, arXiv 2107.00630, appendix I.1), shuffled."""
+    """n points in (0, 1): an evenly spaced set with one random shift, shuffled (VDM, arXiv 2107.00630, app. I.1)."""
     shift, order = jr.split(key)
     points = (jnp.arange(n) + jr.uniform(shift, (), dtype)) / n
     return jr.permutation(order, points.astype(dtype))

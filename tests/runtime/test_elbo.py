@@ -104,7 +104,7 @@ def test_precision_for_bins():
 
 def test_low_discrepancy_covers():
     points = np.sort(low_discrepancy(jr.key(5), 64))
-    assert np.all(np.diff(points) < 1.01 / 64) and 0 <= points[0] and points[-1] < 1
+    assert np.all(np.diff(points) < 1.01 / 64) and points[0] >= 0 and points[-1] < 1
 
 
 def test_bits_per_dim():
