@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bsi.compiler import expressions, fold, shapes
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Expr
@@ -10,25 +12,25 @@ from bsi.dsl import ast
 
 
 def conditional(env: Environment, node: ast.Conditional, scope: Scope) -> Expr | None:
+    """The chosen branch alone when the condition is one constant: the other need not even fit."""
     condition = expressions.elaborate(env, node.condition, scope)
-    yes, no = expressions.elaborate(env, node.yes, scope), expressions.elaborate(env, node.no, scope)
-    if not (condition and yes and no):
+    if condition is None or not expressions.is_kind(env, node.condition, condition, True):
         return None
-    if not fold.is_boolean(condition):
-        env.report.add(
-            "E0304", "a condition is needed here, but this is a number", node.condition, help="compare it: `x > 0`"
-        )
+    if condition.op == "const" and not condition.shape:
+        return expressions.elaborate(env, node.yes if condition.value else node.no, scope)
+    yes = expressions.elaborate(env, node.yes, replace(scope, holds=(*scope.holds, condition)))
+    no = expressions.elaborate(env, node.no, replace(scope, holds=(*scope.holds, opposite(condition))))
+    if yes is None or no is None or not expressions.is_kind(env, node.no, no, fold.is_boolean(yes)):
         return None
     try:
         shape = shapes.broadcast(condition.shape, yes.shape, no.shape)
     except shapes.ShapeError as error:
-        env.report.add(
-            "E0301",
-            str(error),
-            node,
-            also=[(node.yes, shapes.described(yes.shape)), (node.no, shapes.described(no.shape))],
-        )
+        parts = ((node.condition, condition), (node.yes, yes), (node.no, no))
+        expressions.misfit(env, node, "", error, [part for part in parts if part[1].shape or part[1] is not condition])
         return None
-    if condition.op == "const" and isinstance(condition.value, bool) and yes.shape == no.shape:
-        return yes if condition.value else no
     return Expr("where", (condition, yes, no), None, shape, yes.integer and no.integer)
+
+
+def opposite(condition: Expr) -> Expr:
+    """`not condition`."""
+    return Expr("not", (condition,), None, condition.shape)

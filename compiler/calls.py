@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from bsi.compiler import expressions, fold, shapes, sizes
-from bsi.compiler.environment import NOUNS, Environment, article
-from bsi.compiler.functions import ALIASES, CALLABLE, FUNCTIONS
+from bsi.compiler import expressions, fold, loops, shapes, sizes
+from bsi.compiler.environment import Environment
+from bsi.compiler.functions import ALIASES, CALLABLE, FUNCTIONS, Function
 from bsi.compiler.ir import Expr, labelled
 from bsi.compiler.laws import LAWS
 from bsi.compiler.report import counted, listed
 from bsi.compiler.scope import Scope
 from bsi.dsl import ast
+
+WRONG = -1  # an axis that was reported
 
 
 def call(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
@@ -24,13 +26,7 @@ def call(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
             from bsi.compiler import simulators  # here, since declared types need expressions first
 
             return simulators.call(env, node, declaration, scope)
-        if not isinstance(declaration, ast.Import):
-            env.report.add(
-                "E0204",
-                f"`{name.id}` is {article(NOUNS[type(declaration)])}, not a function",
-                name,
-                also=[(env.name_of(name.id), "declared here")],
-            )
+        env.wrong_kind(name, "a function")
         return None
     if name.id in LAWS:
         env.report.add(
@@ -51,7 +47,12 @@ def _inline(env: Environment, node: ast.Call, function: ast.Let, scope: Scope) -
     if bound is None:
         return None
     values = {name: expressions.elaborate(env, argument.value, scope) for name, argument in bound.items()}
-    inner = Scope(owner=f"`{function.name.id}`", locals=values, ranges=scope.ranges, draws=scope.draws)
+    return inline(env, function, values, scope)
+
+
+def inline(env: Environment, function: ast.Let, values: dict[str, Expr | None], scope: Scope) -> Expr | None:
+    """The body of a user function with its parameters bound to `values`."""
+    inner = scope.inside(f"`{function.name.id}`", values)
     # The stack of functions being inlined is what shows recursion, so this result is never kept.
     calls = env.calls
     if function.name.id in calls:
@@ -104,45 +105,70 @@ def bind_arguments(
 
 def _built_in(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
     row = FUNCTIONS[node.function.id]
-    for argument in node.arguments:
-        if argument.name:
-            env.report.add("E0208", f"`{row.name}` has no named arguments", argument)
-            return None
-    fewest, most = row.arity
-    n = len(node.arguments)
-    if n < fewest or (most is not None and n > most):
-        wanted = counted(fewest, "argument") if fewest == most else f"at least {counted(fewest, 'argument')}"
-        help = f"`{row.name}`: {row.doc}"
-        if row.name in ("min", "max") and n == 2:
-            help = f"use `{row.name}imum(a, b)` for the {row.name}imum of two values"
-        env.report.add("E0209", f"`{row.name}` takes {wanted}, not {n}", node, help=help)
+    axis = _axis(env, node, row, scope)
+    operands = tuple(argument.value for argument in node.arguments if not argument.name)
+    if axis == WRONG or not _arity(env, node, row, len(operands)):
         return None
-    operands = tuple(argument.value for argument in node.arguments)
-    if row.rule in ("fill", "eye", "linspace"):
-        return _constructor(env, node, row.rule, operands, scope)
+    if row.rule == "scan":
+        return loops.recurrence(env, node, operands, scope)
+    if row.rule == "range":
+        return loops.whole_numbers(env, operands, scope)
+    count = len(operands) if row.sizes is None else row.sizes
+    values = [expressions.elaborate(env, operand, scope) for operand in operands[:count]]
+    counts = [sizes.size(env, operand, scope) for operand in operands[count:]]
+    args = tuple(value for value in values if value)
+    given = tuple(n for n in counts if n is not None)
+    if len(args) < len(values) or len(given) < len(counts):
+        return None
+    if axis is None and row.axis != "all":
+        axis = max(len(args[0].shape) - 1, 0) if row.axis == "last" else 0 if row.axis else None
     if row.rule == "size":
-        value = expressions.elaborate(env, operands[0], scope)
-        if value and not value.shape:
-            env.report.add("E0301", "`size`: a single number has no size", operands[0])
-            return None
-        return fold.constant(value.shape[0]) if value else None
-    return expressions.apply(env, node, row.name, operands, scope)
+        return _size(env, node, operands[0], args[0], axis or 0)
+    return expressions.combine(env, node, row.name, operands[:count], args, given, axis)
 
 
-def _constructor(
-    env: Environment, node: ast.Call, rule: str, operands: tuple[ast.Expr, ...], scope: Scope
-) -> Expr | None:
-    op = node.function.id
-    static = operands[-1:] if rule == "linspace" else operands
-    counts = [sizes.size(env, operand, scope) for operand in static]
-    ends = [expressions.elaborate(env, operand, scope) for operand in operands[: len(operands) - len(static)]]
-    if any(n is None for n in counts) or any(end is None for end in ends):
+def _axis(env: Environment, node: ast.Call, row: Function, scope: Scope) -> int | None:
+    """The argument `axis = k`: a number, None where there is none, `WRONG` after a report."""
+    axis: int | None = None
+    for argument in node.arguments:
+        if argument.name is None:
+            continue
+        if row.axis is None or argument.name.id != "axis":
+            problem = "has no named arguments" if row.axis is None else f"has no argument `{argument.name.id}`"
+            help = "its only named argument is `axis`" if row.axis else None
+            env.report.add("E0208", f"`{row.name}` {problem}", argument, help=help)
+            return WRONG
+        value = expressions.elaborate(env, argument.value, scope)
+        if value is None:
+            return WRONG
+        if value.op != "const" or value.shape or not value.integer or fold.is_boolean(value) or value.value < 0:
+            negative = value.op == "const" and value.integer and not value.shape
+            help = "axes count from 0, at the front" if negative else None
+            env.report.add("E0304", "an axis is a constant whole number, 0 or more", argument.value, help=help)
+            return WRONG
+        axis = value.value
+    return axis
+
+
+def _arity(env: Environment, node: ast.Call, row: Function, n: int) -> bool:
+    fewest, most = row.arity
+    if fewest <= n and (most is None or n <= most):
+        return True
+    wanted = counted(fewest, "argument") if fewest == most else f"at least {counted(fewest, 'argument')}"
+    if most is not None and n > most > fewest:
+        wanted = f"at most {counted(most, 'argument')}"
+    help = f"`{row.name}`: {row.doc}"
+    if row.name in ("min", "max") and n == 2:
+        help = f"use `{row.name}imum(a, b)` for the {row.name}imum of two values"
+    elif n == most == 1 or (row.axis and n == fewest + 1):
+        help += f"; the axis is named: `{row.name}(x, axis = 0)`"
+    env.report.add("E0209", f"`{row.name}` takes {wanted}, not {n}", node, help=help)
+    return False
+
+
+def _size(env: Environment, node: ast.Call, operand: ast.Expr, value: Expr, axis: int) -> Expr | None:
+    if axis >= len(value.shape):
+        problem = f"there is no axis {axis}: this has {shapes.described(value.shape)}"
+        env.report.add("E0301", f"`size`: {problem if value.shape else 'a single number has no size'}", operand)
         return None
-    given = [n for n in counts if n is not None]
-    args = (*(end for end in ends if end), *(fold.constant(n) for n in given))
-    for operand, end in zip(operands, ends, strict=False):
-        if end and end.shape:
-            env.report.add("E0301", f"`{op}` needs single numbers, not {shapes.described(end.shape)}", operand)
-            return None
-    shape = (given[0], given[0]) if rule == "eye" else tuple(given)
-    return expressions.folded(env, node, op, args, shape, False)
+    return fold.constant(value.shape[axis])

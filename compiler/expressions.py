@@ -5,6 +5,8 @@ A result of None means that something inside was already reported.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bsi.compiler import branches, calls, fold, indexing, loops, shapes, sizes, sources, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.functions import ALIASES, CALLABLE, CONSTANTS, FUNCTIONS, OPERATORS
@@ -13,8 +15,7 @@ from bsi.compiler.scope import Scope
 from bsi.dsl import ast
 
 BOOLEANS = {"true": True, "false": False}
-LOGICAL = frozenset({"and", "or", "not"})
-
+LOGICAL = frozenset({"and", "or", "not", "any", "all"})
 
 CONSTANT = Scope()
 
@@ -56,7 +57,7 @@ def elaborate(env: Environment, node: ast.Expr, scope: Scope) -> Expr | None:
 
 def constant_value(env: Environment, node: ast.Expr, what: str, sweeps: bool = False) -> Expr | None:
     """`node` as an expression without params; `what` names its use in messages."""
-    return elaborate(env, node, Scope(owner=what, sweeps=sweeps))
+    return elaborate(env, node, Scope(owner=what, sweeps=sweeps, stage=what))
 
 
 def known_value(env: Environment, node: ast.Expr, value: Expr, what: str) -> object | None:
@@ -66,12 +67,9 @@ def known_value(env: Environment, node: ast.Expr, value: Expr, what: str) -> obj
     except fold.ConstantError as error:
         env.report.add("E0309", str(error), node)
         return None
-    if result is None and fold.references(value) <= env.data_values.keys():
-        env.report.add(
-            "E0308", f"{what} must be known while compiling, and this expression is too involved for that", node
-        )
-    elif result is None:
-        env.report.add("E0308", f"{what} must be a constant", node, help="use numbers, dims, data and lets only")
+    if result is None:
+        message = f"{what} must be known while compiling, and this expression is too involved for that"
+        env.report.add("E0308", message, node, help="write its value, or put it into data")
     return result
 
 
@@ -81,7 +79,13 @@ def known_value(env: Environment, node: ast.Expr, value: Expr, what: str) -> obj
 def _name(env: Environment, name: ast.Name, scope: Scope) -> Expr | None:
     if name.id in scope.locals:
         env.used.add(f"{scope.owner}/{name.id}")
-        return scope.locals[name.id]
+        value = scope.locals[name.id]
+        if value and scope.stage and (late := fold.references(value) - env.data_values.keys()):
+            what = (
+                f"the index `{name.id}`: it is the same in every turn of a loop" if late <= scope.ranges.keys() else ""
+            )
+            return _too_late(env, name, scope, what or f"`{name.id}`: it is fixed before anything is sampled")
+        return value
     if name.id in scope.later:
         line = env.line_of(scope.later[name.id])
         env.report.add(
@@ -120,6 +124,8 @@ def _name(env: Environment, name: ast.Name, scope: Scope) -> Expr | None:
             return _param(env, name, declaration, scope)
         case ast.Sweep() if scope.sweeps:
             return Expr("ref", value=name.id)
+        case ast.Sweep() if scope.stage:
+            return _too_late(env, name, scope, f"the sweep `{name.id}`: it is the same at every point of a sweep")
         case ast.Sweep():
             env.report.add(
                 "E0204",
@@ -127,8 +133,8 @@ def _name(env: Environment, name: ast.Name, scope: Scope) -> Expr | None:
                 name,
                 help="a sweep changes what is asked, never a law: use it as an exponent or as an option's value",
             )
-        case ast.Import() | ast.Simulator():
-            pass  # reported where it is declared
+        case ast.Simulator():
+            env.report.add("E0204", f"`{name.id}` is a simulator, not a value", name, help=f"call it: `{name.id}(...)`")
         case _:
             env.wrong_kind(name, "a value")
     return None
@@ -138,7 +144,15 @@ def _values(env: Environment) -> list[str]:
     return [d.name.id for d in env.declarations.values() if isinstance(d, ast.Dim | ast.Data | ast.Let | ast.Param)]
 
 
+def _too_late(env: Environment, name: ast.Name, scope: Scope, on: str) -> None:
+    also = [(env.name_of(name.id), "declared here")] if name.id in env.declarations else []
+    help = "use numbers, dims, data and lets only"
+    env.report.add("E0314", f"{scope.stage} cannot depend on {on}", name, also=also, help=help)
+
+
 def _param(env: Environment, name: ast.Name, declaration: ast.Param, scope: Scope) -> Expr | None:
+    if scope.stage:
+        return _too_late(env, name, scope, f"the param `{name.id}`: it is fixed before anything is sampled")
     if name.id not in scope.params:
         if not scope.owner or not scope.params:
             message = f"the param `{name.id}` is unknown until it is sampled, so it cannot be used here"
@@ -167,9 +181,8 @@ def let(env: Environment, declaration: ast.Let) -> Expr | None:
 # ---------------------------------------------------------------- operators and functions
 
 
-def apply(
-    env: Environment, node: ast.Expr, op: str, operands: tuple[ast.Expr, ...], scope: Scope, label: str = ""
-) -> Expr | None:
+def apply(env: Environment, node: ast.Expr, op: str, operands: tuple[ast.Expr, ...], scope: Scope) -> Expr | None:
+    """`op` of operands as they are written."""
     args = tuple(elaborate(env, operand, scope) for operand in operands)
     if any(arg is None for arg in args):
         return None
@@ -177,33 +190,71 @@ def apply(
 
 
 def combine(
-    env: Environment, node: ast.Expr, op: str, operands: tuple[ast.Expr, ...], args: tuple[Expr, ...]
+    env: Environment,
+    node: ast.Expr,
+    op: str,
+    operands: tuple[ast.Expr, ...],
+    args: tuple[Expr, ...],
+    sizes: tuple[int, ...] = (),
+    axis: int | None = None,
 ) -> Expr | None:
-    """`op(args)`, with its shape and kind checked."""
+    """`op(args, sizes, axis = axis)`, with its shape and kind checked."""
     row = FUNCTIONS[op]
+    options = {} if row.axis is None else {"axis": axis}
     for operand, arg in zip(operands, args, strict=True):
-        if fold.is_boolean(arg) != (op in LOGICAL):
-            wanted, got = ("true or false", "a number") if op in LOGICAL else ("a number", "true or false")
-            env.report.add("E0304", f"{wanted} is needed here, but this is {got}", operand)
+        if not is_kind(env, operand, arg, op in LOGICAL):
             return None
     try:
-        shape = shapes.apply(row.rule, [arg.shape for arg in args])
+        shape = shapes.apply(row.rule, [arg.shape for arg in args], sizes, **options)
     except shapes.ShapeError as error:
-        is_call = isinstance(node, ast.Call)
-        labels = [(operand, shapes.described(arg.shape)) for operand, arg in zip(operands, args, strict=True)]
-        env.report.add("E0301", f"`{op}`: {error}" if is_call else str(error), node, also=labels)
+        name = f"`{op}`: " if isinstance(node, ast.Call) else ""
+        misfit(env, node, name, error, zip(operands, args, strict=True))
         return None
     integer = row.kind == "int" or (row.kind == "same" and all(arg.integer for arg in args))
     if op == "pow" and integer and not (args[1].op == "const" and all(n >= 0 for n in fold.flat(args[1].value))):
         integer = False
-    return folded(env, node, op, args, shape, integer)
+    return folded(env, node, op, (*args, *map(fold.constant, sizes)), shape, integer, axis)
+
+
+def is_kind(env: Environment, node: ast.Expr, value: Expr, logical: bool) -> bool:
+    """Whether `value` is true or false where that is needed, and a number where that is; else reports it."""
+    if fold.is_boolean(value) == logical:
+        return True
+    wanted, got = ("true or false", "a number") if logical else ("a number", "true or false")
+    help = "compare it: `x > 0`" if logical else "choose numbers: `if c then 1 else 0`"
+    env.report.add("E0304", f"{wanted} is needed here, but this is {got}", node, help=help)
+    return False
+
+
+def misfit(
+    env: Environment,
+    node: ast.Expr,
+    name: str,
+    error: shapes.ShapeError,
+    operands: Iterable[tuple[ast.Expr, Expr]],
+) -> None:
+    """Report shapes that do not fit; of two dims that meet, where each is declared."""
+    labels: list[tuple[ast.Node, str]] = [(operand, shapes.described(arg.shape)) for operand, arg in operands]
+    if isinstance(error, shapes.DimError):
+        declared = [(env.name_of(dim), "declared here") for dim in error.dims if dim in env.declarations]
+        help = "index one of them by the other, or write a plain number where the dim does not matter"
+        env.report.add("E0312", f"{name}{error}", node, also=[*labels, *declared], help=help)
+    else:
+        env.report.add("E0301", f"{name}{error}", node, also=labels)
 
 
 def folded(
-    env: Environment, node: ast.Expr, op: str, args: tuple[Expr, ...], shape: shapes.Shape, integer: bool
+    env: Environment,
+    node: ast.Expr,
+    op: str,
+    args: tuple[Expr, ...],
+    shape: shapes.Shape,
+    integer: bool,
+    axis: int | None = None,
 ) -> Expr | None:
+    """`op(args)`, its value when all arguments are constant."""
     try:
-        return fold.apply(op, args, shape, integer)
+        return fold.apply(op, args, shape, integer, axis)
     except fold.ConstantError as error:
         env.report.add("E0309", str(error), node)
         return None
@@ -214,8 +265,17 @@ def _list(env: Environment, node: ast.ListExpr, items: tuple[ast.Expr, ...], sco
     rows = tuple(value for value in values if value)
     if len(rows) < len(values):
         return None
+    logical = fold.is_boolean(rows[0])
+    shape: shapes.Shape | None = rows[0].shape
     for item, row in zip(items, rows, strict=True):
-        if row.shape != rows[0].shape:
+        if not is_kind(env, item, row, logical):
+            return None
+        try:
+            shape = shapes.same(shape, row.shape)
+        except shapes.DimError as error:
+            misfit(env, node, "", error, ((items[0], rows[0]), (item, row)))
+            return None
+        if shape is None:
             env.report.add(
                 "E0310",
                 "the entries of this list have different shapes",
@@ -224,7 +284,7 @@ def _list(env: Environment, node: ast.ListExpr, items: tuple[ast.Expr, ...], sco
                 also=[(items[0], shapes.described(rows[0].shape))],
             )
             return None
-    return folded(env, node, "stack", rows, (len(rows), *rows[0].shape), all(row.integer for row in rows))
+    return folded(env, node, "stack", rows, (len(rows), *shape), all(row.integer for row in rows), 0)
 
 
 def not_yet(env: Environment, what: str, at: ast.Node) -> None:

@@ -1,11 +1,12 @@
 """The functions and operators of expressions, one row each: arity, shape rule, and a Python value for constants.
 
-`rule` names a function of `compiler.shapes`. `python` folds constants: for an `elementwise` row it takes numbers, for
-every other row nested tuples. Rows without it stay symbolic until they are lowered.
+`rule` names a function of `compiler.shapes`. `python` folds constants: for an `elementwise` row it takes numbers, for a
+row along an axis the entries of one line, for every other row nested tuples and sizes. Rows without it stay symbolic
+until they are lowered.
 
-In the intermediate representation a reduction (`sum prod min max mean var sd log_sum_exp norm`) has `value` None when
-it goes over all entries, or 0 when it goes over the leading axis (a comprehension with a reducer).
-Constructors have only static arguments: `zeros(n, m)`, `eye(n)`, `linspace(low, high, n)`; `size` is always folded.
+In the intermediate representation a function with an axis has the axis, counted from the front, as its `value`; None
+stands for all entries at once. Sizes (`zeros(n, m)`, `repeat(x, n)`) are constant arguments. `size` and `range` are
+always folded.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bsi.compiler import arithmetic as py
+
 Rule = Literal[
     "elementwise",  # broadcast all arguments
-    "reduce",  # any shape -> scalar
-    "along",  # a vector or more, same shape out: cumsum, softmax
+    "reduce",  # drops one axis, or all of them
+    "along",  # same shape, worked along one axis: cumsum, softmax
+    "diff",  # one entry less along an axis
     "matmul",
     "dot",
     "outer",
@@ -28,19 +32,30 @@ Rule = Literal[
     "square",  # square matrix -> same shape
     "square_to_scalar",
     "solve",
+    "quad_form",
+    "kron",
+    "squared_distance",
+    "interp",
+    "concat",
+    "stack",
+    "repeat",
+    "reshape",
+    "flatten",
     "fill",  # sizes -> that shape
     "eye",
     "linspace",
-    "concat",
-    "stack",
     "size",
+    "range",
+    "scan",
 ]
 Kind = Literal["real", "int", "bool", "same"]  # same: int if all arguments are
 
 
 @dataclass(frozen=True)
 class Function:
-    """`arity` is (fewest, most); most is None for any number."""
+    """`arity` is (fewest, most); most is None for any number. `sizes` is the place of the first argument that is a
+    size, a positive whole constant, as are all after it. `axis` is what a missing `axis = k` means. `domain` is the
+    closed interval outside which the first argument of an elementwise function has no value."""
 
     name: str
     arity: tuple[int, int | None]
@@ -48,74 +63,35 @@ class Function:
     kind: Kind
     python: Callable[..., Any] | None
     doc: str
+    sizes: int | None = None
+    axis: Literal["all", "first", "last"] | None = None
+    domain: tuple[float, float] | None = None
 
 
-def _numbers(value: Any) -> list[Any]:
-    """Entries of a nested tuple, row-major."""
-    return [entry for item in value for entry in _numbers(item)] if isinstance(value, tuple) else [value]
+def _unary(
+    name: str,
+    python: Callable[..., Any] | None,
+    doc: str,
+    kind: Kind = "real",
+    domain: tuple[float, float] | None = None,
+) -> Function:
+    return Function(name, (1, 1), "elementwise", kind, python, doc, domain=domain)
 
 
-def _power(base: float, exponent: float) -> float:
-    if isinstance(base, int) and isinstance(exponent, int) and exponent < 0:
-        return float(base) ** exponent
-    result = base**exponent
-    if isinstance(result, complex):
-        raise ValueError("a negative number to a fractional power")
-    return result
-
-
-def _sd(value: Any) -> float:
-    return math.sqrt(_variance(value))
-
-
-def _variance(value: Any) -> float:
-    entries = _numbers(value)
-    mean = math.fsum(entries) / len(entries)
-    return math.fsum((x - mean) ** 2 for x in entries) / len(entries)
-
-
-def _total(value: Any) -> float:
-    entries = _numbers(value)
-    return sum(entries) if all(isinstance(x, int) for x in entries) else math.fsum(entries)
-
-
-def _filled(entry: float) -> Callable[..., Any]:
-    def fill(*sizes: int) -> Any:
-        value: Any = entry
-        for n in reversed(sizes):
-            value = (value,) * n
-        return value
-
-    return fill
-
-
-def _eye(n: int) -> Any:
-    return tuple(tuple(1.0 if i == j else 0.0 for j in range(n)) for i in range(n))
-
-
-def _linspace(low: float, high: float, n: int) -> Any:
-    return tuple(low + (high - low) * i / (n - 1) for i in range(n)) if n > 1 else (float(low),)
-
-
-def _logspace(low: float, high: float, n: int) -> Any:
-    return tuple(10.0**x for x in _linspace(low, high, n))
-
-
-def _cumsum(vector: Any) -> Any:
-    total, out = 0, []
-    for entry in vector:
-        total += entry
-        out.append(total)
-    return tuple(out)
-
-
-def _unary(name: str, python: Callable[..., Any], doc: str, kind: Kind = "real") -> Function:
-    return Function(name, (1, 1), "elementwise", kind, python, doc)
-
-
-def _binary(name: str, python: Callable[..., Any], doc: str, kind: Kind = "same") -> Function:
+def _binary(name: str, python: Callable[..., Any] | None, doc: str, kind: Kind = "same") -> Function:
     return Function(name, (2, 2), "elementwise", kind, python, doc)
 
+
+def _reduction(name: str, python: Callable[..., Any] | None, doc: str, kind: Kind = "real") -> Function:
+    return Function(name, (1, 1), "reduce", kind, python, doc, axis="all")
+
+
+def _along(name: str, python: Callable[..., Any] | None, doc: str, kind: Kind = "same") -> Function:
+    return Function(name, (1, 1), "along", kind, python, doc, axis="first")
+
+
+ABOVE_ZERO = (0.0, math.inf)
+UNIT = (0.0, 1.0)
 
 _ROWS = (
     # operators
@@ -123,7 +99,7 @@ _ROWS = (
     _binary("sub", operator.sub, "a - b"),
     _binary("mul", operator.mul, "a * b"),
     _binary("div", operator.truediv, "a / b", "real"),
-    _binary("pow", _power, "a ^ b"),
+    _binary("pow", py.power, "a ^ b"),
     _unary("neg", operator.neg, "-a", "same"),
     Function("matmul", (2, 2), "matmul", "same", None, "a @ b"),
     _binary("lt", operator.lt, "a < b", "bool"),
@@ -137,66 +113,128 @@ _ROWS = (
     _unary("not", operator.not_, "not a", "bool"),
     # elementwise
     _unary("exp", math.exp, "exponential"),
-    _unary("log", math.log, "natural logarithm"),
-    _unary("log1p", math.log1p, "log(1 + x)"),
+    _unary("log", math.log, "natural logarithm", domain=ABOVE_ZERO),
+    _unary("log1p", math.log1p, "log(1 + x)", domain=(-1.0, math.inf)),
+    _unary("log1m", lambda x: math.log1p(-x), "log(1 - x)", domain=(-math.inf, 1.0)),
     _unary("expm1", math.expm1, "exp(x) - 1"),
-    _unary("log10", math.log10, "logarithm to base 10"),
-    _unary("sqrt", math.sqrt, "square root"),
+    _unary("log2", math.log2, "logarithm to base 2", domain=ABOVE_ZERO),
+    _unary("log10", math.log10, "logarithm to base 10", domain=ABOVE_ZERO),
+    _unary("sqrt", math.sqrt, "square root", domain=ABOVE_ZERO),
     _unary("square", lambda x: x * x, "x^2", "same"),
     _unary("abs", abs, "absolute value", "same"),
     _unary("sign", lambda x: (x > 0) - (x < 0), "-1, 0 or 1", "same"),
     _unary("floor", lambda x: float(math.floor(x)), "largest whole number not above x"),
     _unary("ceil", lambda x: float(math.ceil(x)), "smallest whole number not below x"),
+    _unary("round", lambda x: float(round(x)), "nearest whole number, halves to the even one"),
     _unary("sin", math.sin, "sine"),
     _unary("cos", math.cos, "cosine"),
     _unary("tan", math.tan, "tangent"),
-    _unary("asin", math.asin, "arc sine"),
-    _unary("acos", math.acos, "arc cosine"),
+    _unary("asin", math.asin, "arc sine", domain=(-1.0, 1.0)),
+    _unary("acos", math.acos, "arc cosine", domain=(-1.0, 1.0)),
     _unary("atan", math.atan, "arc tangent"),
     _binary("atan2", math.atan2, "angle of the point (second, first)", "real"),
     _unary("sinh", math.sinh, "hyperbolic sine"),
     _unary("cosh", math.cosh, "hyperbolic cosine"),
     _unary("tanh", math.tanh, "hyperbolic tangent"),
-    _unary("expit", lambda x: 1 / (1 + math.exp(-x)) if x > 0 else 1 - 1 / (1 + math.exp(x)), "1 / (1 + exp(-x))"),
-    _unary("logit", lambda p: math.log(p) - math.log1p(-p), "log(p / (1 - p))"),
-    _unary("softplus", lambda x: math.log1p(math.exp(-abs(x))) + max(x, 0), "log(1 + exp(x))"),
+    _unary("asinh", math.asinh, "inverse of sinh"),
+    _unary("acosh", math.acosh, "inverse of cosh", domain=(1.0, math.inf)),
+    _unary("atanh", math.atanh, "inverse of tanh", domain=(-1.0, 1.0)),
+    _unary("expit", py.expit, "1 / (1 + exp(-x))"),
+    _unary("log_expit", py.log_expit, "log(expit(x))"),
+    _unary("logit", py.logit, "log(p / (1 - p))", domain=UNIT),
+    _unary("softplus", py.softplus, "log(1 + exp(x))"),
+    _unary("cloglog", py.cloglog, "log(-log(1 - p))", domain=UNIT),
+    _unary("inv_cloglog", py.inv_cloglog, "1 - exp(-exp(x))"),
     _unary("erf", math.erf, "error function"),
-    _unary("phi", lambda x: math.erfc(-x / math.sqrt(2)) / 2, "distribution function of normal(0, 1)"),
-    _unary("lgamma", math.lgamma, "log of the gamma function"),
+    _unary("erfc", math.erfc, "1 - erf(x)"),
+    _unary("phi", py.phi, "distribution function of normal(0, 1)"),
+    _unary("inv_phi", py.inv_phi, "quantile function of normal(0, 1)", domain=UNIT),
+    _unary("lgamma", math.lgamma, "log of |gamma function|"),
+    _unary("tgamma", math.gamma, "gamma function"),
+    _unary("digamma", None, "derivative of lgamma"),
+    _unary("trigamma", None, "second derivative of lgamma"),
+    _binary("lbeta", py.lbeta, "log of the beta function", "real"),
+    _binary("lchoose", py.lchoose, "log of the binomial coefficient, a over b", "real"),
+    _binary("xlogy", py.xlogy, "a * log(b), and 0 where a is 0", "real"),
+    _binary("log_add_exp", py.log_add_exp, "log(exp(a) + exp(b))", "real"),
+    _binary("log_diff_exp", py.log_diff_exp, "log(exp(a) - exp(b)), for a > b", "real"),
     _binary("minimum", min, "smaller of two"),
     _binary("maximum", max, "larger of two"),
-    # reductions over all entries
-    Function("sum", (1, 1), "reduce", "same", _total, "sum of all entries"),
-    Function("prod", (1, 1), "reduce", "same", lambda v: math.prod(_numbers(v)), "product of all entries"),
-    Function("mean", (1, 1), "reduce", "real", lambda v: _total(v) / len(_numbers(v)), "mean of all entries"),
-    Function("min", (1, 1), "reduce", "same", lambda v: min(_numbers(v)), "smallest entry"),
-    Function("max", (1, 1), "reduce", "same", lambda v: max(_numbers(v)), "largest entry"),
-    Function("var", (1, 1), "reduce", "real", _variance, "variance (divides by n)"),
-    Function("sd", (1, 1), "reduce", "real", _sd, "standard deviation (divides by n)"),
-    Function("norm", (1, 1), "reduce", "real", lambda v: math.hypot(*_numbers(v)), "Euclidean norm"),
-    Function("log_sum_exp", (1, 1), "reduce", "real", None, "log(sum(exp(x)))"),
-    # along the leading axis (softmax: the last)
-    Function("cumsum", (1, 1), "along", "same", None, "cumulative sum along the leading axis"),
-    Function("softmax", (1, 1), "along", "real", None, "exp(x) / sum(exp(x)) over the last axis"),
+    _binary("mod", operator.mod, "remainder of a / b, with the sign of b"),
+    _binary("floor_divide", operator.floordiv, "floor(a / b), whole for whole numbers"),
+    # reductions
+    _reduction("sum", py.total, "sum", "same"),
+    _reduction("prod", math.prod, "product", "same"),
+    _reduction("mean", py.mean, "mean"),
+    _reduction("min", min, "smallest entry", "same"),
+    _reduction("max", max, "largest entry", "same"),
+    _reduction("var", py.variance, "variance (divides by n)"),
+    _reduction("sd", py.sd, "standard deviation (divides by n)"),
+    _reduction("norm", lambda entries: math.hypot(*entries), "Euclidean norm"),
+    _reduction("log_sum_exp", py.log_sum_exp, "log(sum(exp(x)))"),
+    _reduction("any", any, "whether one entry is true", "bool"),
+    _reduction("all", all, "whether all entries are true", "bool"),
+    Function("argmin", (1, 1), "reduce", "int", py.argmin, "index of the smallest entry", axis="first"),
+    Function("argmax", (1, 1), "reduce", "int", py.argmax, "index of the largest entry", axis="first"),
+    # along an axis
+    _along("cumsum", py.cumsum, "cumulative sum"),
+    _along("cumprod", py.cumprod, "cumulative product"),
+    _along("sort", sorted, "entries in ascending order"),
+    _along("reverse", lambda entries: entries[::-1], "entries in reverse order"),
+    Function("diff", (1, 1), "diff", "same", py.diff, "differences of neighbours", axis="first"),
+    Function("softmax", (1, 1), "along", "real", py.softmax, "exp(x) / sum(exp(x))", axis="last"),
+    Function("log_softmax", (1, 1), "along", "real", py.log_softmax, "log(softmax(x))", axis="last"),
     # linear algebra
-    Function("dot", (2, 2), "dot", "same", None, "inner product of two vectors"),
-    Function("outer", (2, 2), "outer", "same", None, "matrix of products of two vectors"),
-    Function("transpose", (1, 1), "transpose", "same", lambda m: tuple(zip(*m, strict=True)), "rows as columns"),
+    Function("dot", (2, 2), "dot", "same", py.dot, "inner product of two vectors"),
+    Function("outer", (2, 2), "outer", "same", py.outer, "matrix of products of two vectors"),
+    Function("kron", (2, 2), "kron", "same", py.kron, "Kronecker product of two matrices"),
+    Function("transpose", (1, 1), "transpose", "same", py.transpose, "rows as columns"),
     Function("diag", (1, 1), "diag", "same", None, "matrix with this diagonal, or a matrix's diagonal"),
     Function("cholesky", (1, 1), "square", "real", None, "lower triangular L with L @ transpose(L) = a"),
     Function("inverse", (1, 1), "square", "real", None, "matrix inverse"),
+    Function("matrix_exp", (1, 1), "square", "real", None, "matrix exponential"),
+    Function("matrix_power", (2, 2), "square", "real", None, "a @ a @ ..., b times", sizes=1),
+    Function("det", (1, 1), "square_to_scalar", "real", None, "determinant"),
     Function("log_det", (1, 1), "square_to_scalar", "real", None, "log of |determinant|"),
     Function("trace", (1, 1), "square_to_scalar", "same", None, "sum of the diagonal"),
     Function("solve", (2, 2), "solve", "real", None, "x with a @ x = b"),
+    Function("triangular_solve", (2, 2), "solve", "real", None, "x with a @ x = b, for lower triangular a"),
+    Function("cholesky_solve", (2, 2), "solve", "real", None, "x with a @ transpose(a) @ x = b, for a = cholesky(...)"),
+    Function("quad_form", (2, 2), "quad_form", "real", None, "transpose(b) @ a @ b"),
+    Function(
+        "squared_distance",
+        (2, 2),
+        "squared_distance",
+        "same",
+        py.squared_distance,
+        "matrix of squared distances between the points (numbers or rows) of a and of b",
+    ),
+    Function(
+        "interp", (3, 3), "interp", "real", None, "at a, the line through the points (b, c); b ascends, ends are flat"
+    ),
     # constructors
-    Function("zeros", (1, None), "fill", "real", _filled(0.0), "array of zeros of the given sizes"),
-    Function("ones", (1, None), "fill", "real", _filled(1.0), "array of ones of the given sizes"),
-    Function("eye", (1, 1), "eye", "real", _eye, "identity matrix"),
-    Function("linspace", (3, 3), "linspace", "real", _linspace, "n evenly spaced numbers, both ends included"),
-    Function("logspace", (3, 3), "linspace", "real", _logspace, "10 ^ linspace(low, high, n)"),
-    Function("concat", (1, None), "concat", "same", lambda *v: sum(v, ()), "arrays joined along the leading axis"),
-    Function("stack", (1, None), "stack", "same", lambda *v: v, "arrays of one shape as rows of a new leading axis"),
-    Function("size", (1, 1), "size", "int", None, "number of entries of the leading axis"),
+    Function("zeros", (1, None), "fill", "real", py.filled(0.0), "array of zeros of the given sizes", sizes=0),
+    Function("ones", (1, None), "fill", "real", py.filled(1.0), "array of ones of the given sizes", sizes=0),
+    Function("eye", (1, 1), "eye", "real", py.eye, "identity matrix", sizes=0),
+    Function(
+        "linspace", (3, 3), "linspace", "real", py.linspace, "n evenly spaced numbers, both ends included", sizes=2
+    ),
+    Function("logspace", (3, 3), "linspace", "real", py.logspace, "10 ^ linspace(low, high, n)", sizes=2),
+    Function("concat", (1, None), "concat", "same", None, "arrays joined along an axis", axis="first"),
+    Function("stack", (1, None), "stack", "same", None, "arrays of one shape along a new axis", axis="first"),
+    Function(
+        "repeat", (2, 2), "repeat", "same", py.repeat, "every entry of the leading axis n times in a row", sizes=1
+    ),
+    Function("tile", (2, 2), "repeat", "same", py.tile, "the whole n times in a row", sizes=1),
+    Function(
+        "reshape", (2, None), "reshape", "same", None, "the same entries, last axis fastest, in another shape", sizes=1
+    ),
+    Function("flatten", (1, 1), "flatten", "same", None, "all entries as one vector, last axis fastest"),
+    Function("size", (1, 1), "size", "int", None, "number of entries", axis="first"),
+    Function("range", (1, 2), "range", "int", None, "whole numbers from a (0 if left out) up to and without b"),
+    # recurrences
+    Function("scan", (3, None), "scan", "real", None, "all states of state = f(state, x), over the leading axis of x"),
+    Function("fold", (3, None), "scan", "real", None, "the last state of scan"),
 )
 
 FUNCTIONS = {row.name: row for row in _ROWS}
@@ -224,13 +262,43 @@ CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
 # What users of other tools write -> the name here.
 ALIASES = {
     "ln": "log",
+    "probit": "inv_phi",
+    "log_inv_logit": "log_expit",
+    "log1p_exp": "softplus",
+    "log_sigmoid": "log_expit",
+    "multiply_log": "xlogy",
+    "lmultiply": "xlogy",
+    "logaddexp": "log_add_exp",
+    "gammaln": "lgamma",
+    "betaln": "lbeta",
+    "ndtr": "phi",
+    "ndtri": "inv_phi",
+    "choose": "exp(lchoose(n, k))",
+    "fmod": "mod",
+    "to_vector": "flatten",
+    "ravel": "flatten",
+    "rep_vector": "repeat",
+    "rep_array": "repeat",
+    "append_row": "concat",
+    "tcrossprod": "a @ transpose(a)",
+    "crossprod": "transpose(a) @ a",
+    "mdivide_left": "solve",
+    "mdivide_left_tri_low": "triangular_solve",
+    "log_determinant": "log_det",
+    "variance": "var",
+    "cumulative_sum": "cumsum",
+    "cumulate": "cumsum",
+    "flip": "reverse",
+    "expm": "matrix_exp",
+    "cdist": "squared_distance",
+    "num_elements": "size",
     "inv_logit": "expit",
     "sigmoid": "expit",
     "fabs": "abs",
     "pow": "a ^ b",
     "std": "sd",
     "logsumexp": "log_sum_exp",
-    "arange": "linspace",
+    "arange": "range",
     "identity": "eye",
     "inv": "inverse",
     "concatenate": "concat",

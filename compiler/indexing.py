@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
-from bsi.compiler import expressions, fold, shapes
+from bsi.compiler import expressions, fold, shapes, sizes
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Expr
 from bsi.compiler.report import counted
 from bsi.compiler.scope import Scope
 from bsi.dsl import ast
+
+MOST_TURNS = 4096  # of the loops around an index: more are not tried one by one
 
 
 def index(
@@ -35,7 +39,7 @@ def index(
             if ends is None:
                 return None
             spec.append(("slice", *ends))
-            shape.append(ends[1] - ends[0])
+            shape.append(size if ends == (0, size) else ends[1] - ends[0])
             continue
         value = elaborate_index(env, item, size, scope)
         if value is None:
@@ -50,9 +54,10 @@ def index(
         dynamic.append(value)
         shape.extend(value.shape)
     shape.extend(base.shape[len(items) :])
-    spec.extend(("slice", 0, size) for size in base.shape[len(items) :])
+    spec.extend(("slice", 0, int(size)) for size in base.shape[len(items) :])
     if base.op == "const" and not dynamic:
-        return fold.constant(_pick(base.value, spec))
+        picked = fold.picked(base.value, tuple(spec), [])
+        return Expr("const", value=picked, shape=tuple(shape), integer=base.integer)
     return Expr("index", (base, *dynamic), tuple(spec), tuple(shape), base.integer)
 
 
@@ -65,21 +70,56 @@ def elaborate_index(env: Environment, item: ast.Expr, size: int, scope: Scope) -
         got = "a matrix" if value.integer and len(value.shape) > 1 else "not one"
         env.report.add("E0304", f"an index is a whole number, and this is {got}", item)
         return None
-    low, high = _range(env, value, scope)
-    if low is not None and high is not None and not (low >= 0 and high < size):
-        _out_of_range(env, item, value, low, high, size)
+    reached = _reached(env, value, scope)
+    if reached is not None and not (reached[0] >= 0 and reached[1] < size):
+        _out_of_range(env, item, value, *reached, size)
         return None
+    _suspicious(env, item, value, size, scope)
     return value
 
 
-def _range(env: Environment, value: Expr, scope: Scope) -> tuple[int | None, int | None]:
-    if value.op == "ref" and value.value in scope.ranges:
-        return 0, scope.ranges[value.value] - 1
-    try:
-        known = fold.evaluate(value, env.data_values)
-    except fold.ConstantError:
-        known = None
-    return (min(fold.flat(known)), max(fold.flat(known))) if known is not None else (None, None)
+def _reached(env: Environment, value: Expr, scope: Scope) -> tuple[int, int] | None:
+    """Smallest and largest index in all turns of the loops around, where the conditions around hold; None when they are
+    not known while compiling, or never hold."""
+    names = set().union(fold.references(value), *map(fold.references, scope.holds))
+    loops = {name: n for name, n in scope.ranges.items() if name in names}
+    if math.prod(loops.values()) > MOST_TURNS:
+        return None
+    found: list[int] = []
+    for turn in itertools.product(*map(range, loops.values())):
+        known = {**env.data_values, **dict(zip(loops, turn, strict=True))}
+        try:
+            if not all(_may_hold(condition, known) for condition in scope.holds):
+                continue
+            index = fold.evaluate(value, known)
+        except fold.ConstantError:
+            return None
+        if index is None:
+            return None
+        found.extend(fold.flat(index))
+    return (min(found), max(found)) if found else None
+
+
+def _may_hold(condition: Expr, known: dict[str, Any]) -> bool:
+    value = fold.evaluate(condition, known)
+    return value is None or any(fold.flat(value))
+
+
+def _suspicious(env: Environment, item: ast.Expr, value: Expr, size: int, scope: Scope) -> None:
+    """An index that counts one dim used on an axis of another."""
+    counted_dim = (
+        shapes.dim_of(scope.ranges[value.value]) if value.op == "ref" and value.value in scope.ranges else None
+    )
+    axis_dim = shapes.dim_of(size)
+    if counted_dim and axis_dim and counted_dim != axis_dim:
+        name = item.id if isinstance(item, ast.Name) else "this index"
+        env.report.add(
+            "W0408",
+            f"`{name}` counts `{counted_dim}`, but this axis is `{axis_dim}`",
+            item,
+            also=[(env.name_of(dim), "declared here") for dim in (counted_dim, axis_dim) if dim in env.declarations],
+            help="index by data of whole numbers that map one dim to the other",
+        )
 
 
 def _out_of_range(env: Environment, item: ast.Expr, value: Expr, low: int, high: int, size: int) -> None:
@@ -99,31 +139,20 @@ def _out_of_range(env: Environment, item: ast.Expr, value: Expr, low: int, high:
 
 def _slice(env: Environment, item: ast.Slice, size: int, scope: Scope) -> tuple[int, int] | None:
     ends: list[int] = []
-    for end, default in ((item.lower, 0), (item.upper, size)):
+    for end, default in ((item.lower, 0), (item.upper, int(size))):
         if end is None:
             ends.append(default)
             continue
-        value = expressions.elaborate(env, end, scope)
+        value = sizes.whole(env, end, scope, "the end of a slice")
         if value is None:
             return None
-        if value.op != "const" or value.shape or not value.integer:
-            env.report.add("E0308", "the ends of a slice must be constant whole numbers", end)
+        if not 0 <= value <= size:
+            help = None if value >= 0 else f"slices do not count from the end: write `{size + value}`"
+            env.report.add("E0303", f"slice end {value} is out of range: this axis has size {size}", end, help=help)
             return None
-        if not 0 <= value.value <= size:
-            env.report.add("E0303", f"slice end {value.value} is out of range: this axis has size {size}", end)
-            return None
-        ends.append(value.value)
+        ends.append(int(value))
     start, stop = ends
     if start >= stop:
         env.report.add("E0303", f"the slice {start}:{stop} is empty", item)
         return None
     return start, stop
-
-
-def _pick(value: Any, spec: list[tuple[Any, ...]]) -> Any:
-    if not spec:
-        return value
-    kind, *where = spec[0]
-    if kind == "at":
-        return _pick(value[where[0]], spec[1:])
-    return tuple(_pick(entry, spec[1:]) for entry in value[where[0] : where[1]])

@@ -15,7 +15,8 @@ class Scope:
 
     `params` are the unknowns that may be used, and `owner` what they are arguments of, for messages; `later` are names
     that the body draws further down; `ranges` holds the length of every comprehension's range; `draws` numbers the
-    calls of stochastic simulators, None where there may be none.
+    calls of stochastic simulators, None where there may be none; `depth` counts the loops around; `holds` are the
+    conditions under which the value is used. Where something must be known before sampling, `stage` names it.
     """
 
     owner: str = ""
@@ -25,6 +26,13 @@ class Scope:
     sweeps: bool = False
     ranges: Mapping[str, int] = field(default_factory=dict)
     draws: Iterator[int] | None = None
+    depth: int = 0
+    holds: tuple[Expr, ...] = ()
+    stage: str = ""
+
+    def inside(self, owner: str, values: Mapping[str, Expr | None]) -> Scope:
+        """The scope of a function's body, called here with `values`."""
+        return replace(self, owner=owner, locals=values, params=frozenset(), later={}, sweeps=False)
 
     def bind(self, name: str, value: Expr | None) -> Scope:
         return replace(self, locals={**self.locals, name: labelled(value, name) if value else None})

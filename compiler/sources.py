@@ -135,7 +135,7 @@ def _data(env: Environment, declaration: ast.Data) -> Data | None:
         return None
     env.tables[table.digest] = table
     env.data_values[declaration.name.id] = fold.table_value(table)
-    return Data(declaration.name.id, table.shape, table.integer, table.digest, type.dims)
+    return Data(declaration.name.id, type.shape, table.integer, table.digest, type.dims)
 
 
 def report_shape(

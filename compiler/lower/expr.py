@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from bsi.compiler import functions
+from bsi.compiler.fold import is_boolean, references
 from bsi.compiler.ir import Expr, Table
-from bsi.compiler.lower.functions import CONSTRUCTORS, FUNCTIONS, REDUCTIONS
+from bsi.compiler.lower.functions import FUNCTIONS
 
 Env = Mapping[str, Any]  # arrays of JAX or NumPy, by name
 
@@ -23,48 +25,117 @@ def table_array(table: Table) -> np.ndarray:
 
 def evaluate(expr: Expr, env: Env) -> Array:
     """Value of an expression; `env` holds the arrays of every name it refers to."""
-    op, args = expr.op, expr.args
-    if op == "const":
-        return jnp.asarray(expr.value, dtype=int if expr.integer else float)
-    if op == "ref":
-        return env[expr.value]
-    if op == "map":
-        return _map(expr, env)
-    if op == "index":
-        return _index(expr, env)
-    values = [evaluate(arg, env) for arg in args]
-    if op == "where":
-        return jnp.where(*values)
-    if op == "stack":
-        return jnp.stack(jnp.broadcast_arrays(*values)) if values else jnp.zeros(expr.shape)
-    if op in REDUCTIONS:
-        return REDUCTIONS[op](values[0], axis=expr.value)
-    if op in CONSTRUCTORS:
-        return CONSTRUCTORS[op](*(_static(arg) for arg in args))
-    return FUNCTIONS[op](*values)
+    match expr.op:
+        case "const":
+            return jnp.asarray(expr.value, dtype=bool if is_boolean(expr) else int if expr.integer else float)
+        case "ref":
+            return env[expr.value]
+        case "map":
+            return _map(expr, env)
+        case "index":
+            return _index(expr, env)
+        case "scan" | "fold":
+            return _recurrence(expr, env)
+        case "where":
+            return _where(expr, env)
+        case "simulate":
+            from bsi.compiler.lower.simulators import simulate  # here, since equations hold expressions
+
+            return simulate(expr, env)
+        case "pow" if expr.args[1].op == "const" and expr.args[1].integer and not expr.args[1].shape:
+            base = evaluate(expr.args[0], env)  # repeated products: exact for any sign of the base
+            return (base if expr.integer else jnp.asarray(base, float)) ** int(expr.args[1].value)
+    return _function(expr, env, evaluate)
 
 
-def _static(expr: Expr) -> Any:
-    assert expr.op == "const", f"`{expr.op}` where the checker promised a constant"
-    return expr.value
+def _function(expr: Expr, env: Env, argument: Callable[[Expr, Env], Array]) -> Array:
+    row = functions.FUNCTIONS[expr.op]
+    count = len(expr.args) if row.sizes is None else row.sizes
+    values = [argument(arg, env) for arg in expr.args[:count]]
+    sizes = [int(arg.value) for arg in expr.args[count:]]
+    options = {} if row.axis is None else {"axis": expr.value}
+    return FUNCTIONS[expr.op](*values, *sizes, **options)
 
 
 def _map(expr: Expr, env: Env) -> Array:
     name, n = expr.value
-    return jax.vmap(lambda i: evaluate(expr.args[0], {**env, name: i}))(jnp.arange(n))
+    return jax.vmap(lambda i: evaluate(expr.args[0], {**env, name: i}))(jnp.arange(int(n)))
+
+
+def _recurrence(expr: Expr, env: Env) -> Array:
+    """`scan` and `fold`: the body's value is the next state."""
+    body, init, *sequences = expr.args
+    dtype = int if body.integer else float
+
+    def step(state: Array, entries: tuple[Array, ...]) -> tuple[Array, Array]:
+        following = evaluate(body, {**env, **dict(zip(expr.value, (state, *entries), strict=True))})
+        following = jnp.broadcast_to(following, init.shape).astype(state.dtype)
+        return following, following
+
+    start = evaluate(init, env).astype(jax.dtypes.canonicalize_dtype(dtype))
+    last, states = jax.lax.scan(step, start, tuple(evaluate(sequence, env) for sequence in sequences))
+    return states if expr.op == "scan" else last
+
+
+# ---------------------------------------------------------------- conditionals
+
+
+def _where(expr: Expr, env: Env) -> Array:
+    """The chosen branch, with a gradient that never sees the other one.
+
+    `where(x > 0, log(x), 0)` alone has a gradient of 0 * inf = NaN at x = 0. Here every number enters a branch through
+    a `where` that stops gradients wherever the branch is not chosen: whole names when the condition is one truth value,
+    the operands of elementwise arithmetic when it is an array.
+    """
+    condition, yes, no = expr.args
+    chosen = evaluate(condition, env)
+    return jnp.where(chosen, _branch(yes, env, chosen), _branch(no, env, jnp.logical_not(chosen)))
+
+
+def _branch(expr: Expr, env: Env, chosen: Array) -> Array:
+    if chosen.ndim == 0:
+        return evaluate(expr, {**env, **{name: _guarded(env[name], chosen) for name in references(expr)}})
+    return _entrywise(expr, env, chosen)
+
+
+def _entrywise(expr: Expr, env: Env, chosen: Array) -> Array:
+    if expr.op in functions.FUNCTIONS and functions.FUNCTIONS[expr.op].rule == "elementwise":
+        return _function(expr, env, lambda arg, env: _entrywise(arg, env, chosen))
+    return _guarded(evaluate(expr, env), chosen)
+
+
+def _guarded(value: Any, chosen: Array) -> Array:
+    """`value`, with gradients only where `chosen`."""
+    value = jnp.asarray(value)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        return value
+    return jnp.where(chosen, value, jax.lax.stop_gradient(value))
+
+
+# ---------------------------------------------------------------- indices
 
 
 def _index(expr: Expr, env: Env) -> Array:
-    values = [evaluate(arg, env) for arg in expr.args]
-    items: list[Any] = []
+    """`base[spec]`. Constants first, then numbers known at run time, then the one vector there may be: NumPy would move
+    the axis of a vector that stands apart from other indices."""
+    base, *dynamic = (evaluate(arg, env) for arg in expr.args)
+    static: list[Any] = []
+    late: list[Array | None] = []  # of the axes that are left: an index, or None for the whole axis
     for item in expr.value:
         match item:
             case ("at", k):
-                items.append(k)
-            case ("dynamic", position):
-                items.append(values[position])
+                static.append(k)
             case ("slice", start, stop):
-                items.append(slice(start, stop))
+                static.append(slice(start, stop))
+                late.append(None)
+            case ("dynamic", position):
+                static.append(slice(None))
+                late.append(dynamic[position - 1])
             case _:
                 raise AssertionError(f"index item {item!r}")
-    return values[0][tuple(items)]
+    base = jnp.asarray(base)[tuple(static)]
+    numbers = tuple(slice(None) if i is None or i.ndim else i for i in late)
+    base = base[numbers] if any(not isinstance(i, slice) for i in numbers) else base
+    rest = [i for i in late if i is None or i.ndim]
+    axis = next((axis for axis, i in enumerate(rest) if i is not None), None)
+    return base if axis is None else jnp.take(base, rest[axis], axis=axis, mode="clip")
