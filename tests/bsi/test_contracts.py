@@ -15,7 +15,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 BREACHES = {
     "layers": ("dsl/span.py", "import bsi.compiler.plan"),
     "dsl": ("dsl/span.py", "import bsi.compiler.ir"),
-    "runtime": ("runtime/transport.py", "import bsi.dsl.span"),
+    "runtime": ("runtime/transport/base.py", "import bsi.dsl.span"),
     "light": ("bsi/api.py", "import numpy"),
     "compiler-light": ("compiler/laws.py", "import numpy"),
     "reference": ("runtime/reference/diagnostics.py", "import bsi.runtime.process\nimport bsi.runtime.score"),
