@@ -1,4 +1,4 @@
-"""What the grammar accepts, but is nearly always a slip: a value missing before a bracket, a comma missing in a list."""
+"""What the grammar accepts, but is nearly always a slip: a value missing before a bracket, or a comma in a list."""
 
 from __future__ import annotations
 

@@ -5,11 +5,14 @@ import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bsi.dsl.diagnostic import Diagnostic, Fix, Label
 from bsi.dsl.render import render_github, render_json, render_sarif, render_text
-from bsi.dsl.render.text import columns
+from bsi.dsl.render.width import columns, wrap
 from bsi.dsl.span import Source, Span
+from tests.dsl import renderings
 
 TALL = Source(
     "gauss_tall.bsi",
@@ -133,9 +136,31 @@ def test_narrow_terminals():
     text = render_text([Diagnostic("E0301", message, place(source, "130", "here"))], {"m.bsi": source}, width=40)
     assert max(map(columns, text.split("\n"))) <= 40
     lines = text.split("\n")
-    line, carets = next((a, b) for a, b in itertools.pairwise(lines) if a.startswith("1 | ..."))
-    assert line.endswith("...")
+    line, carets = next((a, b) for a, b in itertools.pairwise(lines) if a.startswith("1 | …"))
+    assert line.endswith("…")
     assert line[carets.index("^") : carets.index("^") + 3] == "130" and carets.endswith("^^^ here")
+
+
+@pytest.mark.parametrize("width", renderings.WIDTHS)
+def test_looks(width):
+    text = renderings.rendered(width)
+    assert text == renderings.golden(width).read_text(encoding="utf-8")
+    lines = [line for line in text.split("\n") if "-->" not in line and ":::" not in line]
+    assert max(map(columns, lines)) <= width
+
+
+@given(st.text(alphabet="ab 漢e\u0301👍🏽-`", max_size=60), st.integers(4, 30), st.integers(4, 30))
+def test_wrapped_lines_fit_and_lose_nothing(text, width, first):
+    lines = wrap(text, width, min(first, width))
+    assert all(columns(line) <= (min(first, width) if i == 0 else width) for i, line in enumerate(lines))
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "text, expected", [("e\u0301", 1), ("漢字", 4), ("\t", 4), ("👍🏽", 2), ("👩\u200d🔬", 2), ("é", 1)]
+)
+def test_columns(text, expected):
+    assert columns(text) == expected
 
 
 def test_a_diagnostic_without_a_place():
