@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bsi.compiler import configure, likelihood_laws, missing, observations, posteriors, prior_laws, stored
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Posterior, Sample, Train
+from bsi.compiler.ir import Options, Posterior, Prior, Sample, Train
 from bsi.compiler.options import BLOCKS, Block
 from bsi.compiler.report import counted, listed
 from bsi.dsl import ast
@@ -40,9 +40,62 @@ def _train(env: Environment, declaration: ast.Train) -> Train | None:
     found = laws(env, declaration)
     if found is None or options is None:
         return None
-    rest = missing.settled(env, found.likelihood, tuple(option for option in options if option[0] != "network"))
+    rest = tuple(option for option in options if option[0] != "network")
+    settled = _settled(env, declaration, found, missing.settled(env, found.likelihood, rest))
+    if settled is None:
+        return None
     network = dict(options)["network"]
-    return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, network, rest)
+    return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, network, settled)
+
+
+def _settled(env: Environment, declaration: ast.Train, found: Laws, options: Options) -> Options | None:
+    """Options that follow from the laws: a learned prior has no Rosenblatt map, pairs are simulations already."""
+    given = {item.name.id: item for item in declaration.options.items}
+    values = dict(options)
+    fixed = _fixed_simulations(env, found)
+    good = True
+    if _learned_prior(env, found.prior) and values["coordinates"] == "rosenblatt":
+        env.report.add(
+            "E0425",
+            f"`coordinates = rosenblatt` needs the quantiles of a prior, but `{found.prior}` is learned",
+            given["coordinates"],
+            also=[(env.name_of(found.prior), "declared here")],
+            help="remove it",
+        )
+        good = False
+    if fixed and values["simulations"] is not None:
+        env.report.add(
+            "E0427",
+            f"`{fixed}` is learned from a file, which decides how many simulations there are",
+            given["simulations"],
+            also=[(env.name_of(fixed), "declared here")],
+            help="remove it",
+        )
+        good = False
+    return resolved(env, found, options) if good else None
+
+
+def resolved(env: Environment, found: Laws, options: Options) -> Options:
+    """`options` with the coordinates that `auto` means."""
+    auto = "unconstrained" if _learned_prior(env, found.prior) else "rosenblatt"
+    return tuple((k, auto if (k, v) == ("coordinates", "auto") else v) for k, v in options)
+
+
+def _learned_prior(env: Environment, name: str) -> Prior | None:
+    declaration = env.declarations.get(name)
+    found = prior_laws.prior(env, declaration) if isinstance(declaration, ast.Prior) else None
+    return found if found and found.learned else None
+
+
+def _fixed_simulations(env: Environment, found: Laws) -> str | None:
+    """The law whose file is the table that a fit trains on."""
+    declaration = env.declarations.get(found.likelihood or found.prior)
+    law = declaration.law if isinstance(declaration, ast.Prior | ast.Likelihood) else None
+    return (found.likelihood or found.prior) if isinstance(law, ast.Learned) and _from_file(law) else None
+
+
+def _from_file(law: ast.Learned) -> bool:
+    return law.source.function.id in ("file", "pairs")
 
 
 def laws(env: Environment, declaration: ast.Train) -> Laws | None:
@@ -69,8 +122,7 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
             likelihoods.append(found)
         elif found is not None:
             env.used.add(name.id)
-            if not isinstance(found, ast.Import | ast.Simulator):
-                env.wrong_kind(name, "a prior or a likelihood")
+            env.wrong_kind(name, "a prior or a likelihood")
             good = False
         else:
             known = [d.name.id for d in (*env.all(ast.Prior), *env.all(ast.Likelihood))]
@@ -78,15 +130,18 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
             good = False
     if not good:
         return None
-    if len(priors) != 1 or len(likelihoods) != 1:
+    alone = len(priors) == 1 and isinstance(priors[0].law, ast.Learned)
+    if len(priors) != 1 or len(likelihoods) > 1 or not (likelihoods or alone):
         got = f"{counted(len(priors), 'prior')} and {counted(len(likelihoods), 'likelihood')}"
         env.report.add(
             "E0511",
-            f"`{call.function.id}` learns one prior with one likelihood, not {got}",
+            f"`{call.function.id}` learns one prior with one likelihood, or a learned prior alone, not {got}",
             call,
             help="write `score(p, f)`",
         )
         return None
+    if not likelihoods:
+        return Laws(priors[0].name.id, None) if prior_laws.prior(env, priors[0]) else None
     own = {name.id for name in priors[0].params}
     missing = [name.id for name in likelihoods[0].given if name.id not in own]
     if missing:
@@ -97,11 +152,27 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
             also=[(priors[0].name, "declared here")],
         )
         return None
+    rest = own - {name.id for name in likelihoods[0].given}
+    if rest and isinstance(likelihoods[0].law, ast.Learned):
+        env.report.add(
+            "E0429",
+            f"the pairs of `{likelihoods[0].name.id}` say nothing of {listed(sorted(rest))}, which "
+            f"`{priors[0].name.id}` draws",
+            call,
+            also=[(likelihoods[0].name, "declared here")],
+            help="pairs are draws of all params of the prior with a row each",
+        )
+        return None
     sound = prior_laws.prior(env, priors[0]) is not None and likelihood_laws.likelihood(env, likelihoods[0]) is not None
     return Laws(priors[0].name.id, likelihoods[0].name.id) if sound else None
 
 
 # ---------------------------------------------------------------- samplers
+
+ELSEWHERE = (
+    "compare two samplers instead, or check against stored draws; simulation-based checks (`sbc`, `tarp`, `lc2st`) "
+    "need no density"
+)
 
 
 def sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]) -> Sample | None:
@@ -133,6 +204,7 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
     if fits is None or options is None:
         return None
     _lint_sum(env, declaration, found, dict(options)["compose"])
+    _lint_power(env, declaration, found)
     return Sample(declaration.name.id, method.function.id, found.name, fits, "amortised", options, False)
 
 
@@ -168,19 +240,27 @@ def _no_fits(env: Environment, method: ast.Call) -> bool:
 
 
 def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | None) -> bool:
-    """A reference needs every likelihood's density."""
+    """A reference needs the density of every factor."""
     for factor in posterior.factors if posterior else ():
         declaration = env.declarations.get(factor.law.id)
-        found = likelihood_laws.likelihood(env, declaration) if isinstance(declaration, ast.Likelihood) else None
-        if found and not found.explicit:
-            assert isinstance(declaration, ast.Likelihood)
+        why = label = None
+        help = ELSEWHERE
+        if isinstance(declaration, ast.Prior):
+            if (prior := _learned_prior(env, factor.law.id)) and not prior.draws:
+                why, label = "is learned from draws, which have none", "a file of draws"
+                help = f"give it one, `learned file(...) {{ oracle = LAW }}`; or {ELSEWHERE}"
+        elif isinstance(declaration, ast.Likelihood) and (law := likelihood_laws.likelihood(env, declaration)):
+            if law.learned:
+                why, label = "is learned from pairs, which have none", "a file of simulations"
+            elif not law.explicit:
+                why, label = "is implicit: it can only be simulated", "draws nuisance variables, or computes the row"
+        if why and label and isinstance(declaration, ast.Prior | ast.Likelihood):
             env.report.add(
                 "E0407",
-                f"`{method.function.id}` needs a density, but `{found.name}` is implicit: it can only be simulated",
+                f"`{method.function.id}` needs a density, but `{factor.law.id}` {why}",
                 method,
-                also=[(declaration.law, "draws nuisance variables, or computes the row")],
-                help="compare two samplers instead, or check against stored draws; simulation-based checks "
-                "(`sbc`, `tarp`, `lc2st`) need no density",
+                also=[(declaration.law, label)],
+                help=help,
             )
             return False
     return True
@@ -229,8 +309,19 @@ def _fits(
         )
         return None
     wanted = [Laws(priors[0], likelihood) for likelihood in likelihoods]
+    if not likelihoods and _learned_prior(env, priors[0]):
+        wanted = [Laws(priors[0], None)]
     chosen: dict[Laws, ast.Name] = {}
     for name, found in given:
+        if likelihoods and found == Laws(priors[0], None):
+            env.report.add(
+                "E0211",
+                "sampling with a fit of the prior alone (the route `guided`) is part of the language, but not "
+                "supported in this version yet",
+                name,
+                help=f"train {listed(w.text.strip('`') for w in wanted)}",
+            )
+            return None
         if found not in wanted or found in chosen:
             needs = listed(w.text.strip("`") for w in wanted) or "no fit"
             message = f"`{name.id}` is {found.text}, but `{posterior.name}` needs {needs}"
@@ -240,9 +331,27 @@ def _fits(
             return None
         chosen[found] = name
     fits = [chosen[w].id if w in chosen else _default_fit(env, declaration, w, implied) for w in wanted]
-    if not all(fits) or not missing.seen(env, declaration.method, posterior, _declared_trains(env, fits)):
+    declared = _declared_trains(env, fits)
+    if not all(fits) or not missing.seen(env, declaration.method, posterior, declared):
         return None
-    return tuple(fit for fit in fits if fit)
+    used = [*declared, *(implied[name] for name in fits if name in implied)]
+    return tuple(fit for fit in fits if fit) if _one_space(env, declaration, used) else None
+
+
+def _one_space(env: Environment, declaration: ast.Sample, fits: list[Train]) -> bool:
+    """Scores are added up, so all fits must speak of the same coordinates."""
+    spaces = {fit.name: dict(fit.options)["coordinates"] for fit in fits}
+    if len(set(spaces.values())) < 2:
+        return True
+    said = " and ".join(f"`{name}` has {kind} ones" for name, kind in spaces.items())
+    env.report.add(
+        "E0430",
+        f"the fits of one posterior need the same working coordinates, but {said}",
+        declaration.method,
+        also=[(env.name_of(name), spaces[name]) for name in spaces if name in env.declarations],
+        help="give all of them the same `coordinates`",
+    )
+    return False
 
 
 def _declared_trains(env: Environment, names: list[str | None]) -> list[Train]:
@@ -272,14 +381,14 @@ def _default_fit(env: Environment, declaration: ast.Sample, wanted: Laws, implie
     )
     if taken:
         return taken
-    name = f"fit_{wanted.likelihood}"
+    name = f"fit_{wanted.likelihood or wanted.prior}".replace(".", "_")
     if name in env.declarations or name in implied:
-        name = f"fit_{wanted.prior}_{wanted.likelihood}"
+        name = f"fit_{wanted.prior}_{wanted.likelihood}".replace(".", "_")
     while name in env.declarations or name in implied:
         name += "_"
     block = BLOCKS["train", "score"]
     options = tuple(sorted((o.name, o.default) for o in block.options if o.name != "network"))
-    options = missing.settled(env, wanted.likelihood, options)
+    options = resolved(env, wanted, missing.settled(env, wanted.likelihood, options))
     implied[name] = Train(name, "score", wanted.prior, wanted.likelihood, configure.default_net(), options, True)
     return name
 
@@ -293,6 +402,19 @@ def _lint_sum(env: Environment, declaration: ast.Sample, posterior: Posterior, c
             option,
             help="use `compose = gauss`",
         )
+
+
+def _lint_power(env: Environment, declaration: ast.Sample, posterior: Posterior) -> None:
+    for factor in posterior.factors:
+        prior = _learned_prior(env, factor.law) if factor.kind == "prior" else None
+        if prior and (factor.power.op != "const" or factor.power.value != 1):
+            env.report.add(
+                "W0430",
+                f"a power of the learned prior `{prior.name}` is exact only if it is Gaussian in working coordinates",
+                declaration.method,
+                help="the score of a power is not a multiple of the score once there is noise; leave the power at 1, "
+                "or check by simulation",
+            )
 
 
 def needs_composition(env: Environment, posterior: Posterior) -> bool:

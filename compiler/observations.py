@@ -124,6 +124,15 @@ def _simulated(
             help=f"write the number: `{declaration.likelihood.id}[20]`",
         )
         return None
+    if law and isinstance(law.law, ast.Learned):
+        env.report.add(
+            "E0426",
+            f"`{law.name.id}` is learned from pairs, and cannot simulate rows at other params",
+            call,
+            also=[(law.law, "all there is")],
+            help='read the rows from a file: `file("observed.npz", key = "x")`',
+        )
+        return None
     rows = 1 if declaration.rows is None else sizes.size(env, declaration.rows[0])
     # The values are checked even when the likelihood failed: what is wrong with them is a mistake of its own.
     values = _values(env, call, law) if law else None
@@ -172,7 +181,7 @@ def _wrong_shape(
     if len(got) == len(type.shape) == 1 and isinstance(dim, ast.Dim):
         difference = got[0] - type.shape[0]
         change = f"drop {_values_of(difference)}" if difference > 0 else f"add {_values_of(-difference)}"
-        help = f"{change}, or change line {env.line_of(dim)} to `dim {dim.name.id} = {got[0]}`"
+        help = f"{change}, or change line {env.line_of(dim)} to `dim {dim.name.id.rpartition('.')[2]} = {got[0]}`"
     env.report.add(
         "E0302",
         f"`{name}` needs {type.text}, but this value has {shapes.described(got)}",

@@ -117,9 +117,9 @@ BLOCKS: dict[tuple[str, str], Block] = {
             Option(
                 "coordinates",
                 "word",
-                "rosenblatt",
-                "working coordinates of the parameters",
-                words=_words("rosenblatt", "unconstrained"),
+                "auto",
+                "working coordinates of the params; auto: rosenblatt, and unconstrained for a learned prior",
+                words=_words("auto", "rosenblatt", "unconstrained"),
             ),
             Option(
                 "missing",
@@ -206,6 +206,11 @@ BLOCKS: dict[tuple[str, str], Block] = {
             ),
         ),
         "rows from a file or a list",
+    ),
+    ("prior", "learned"): Block(
+        (Option("oracle", "expr", None, "density for references: a law, or the name of a prior", words=NONE),),
+        "a prior known by draws in a file",
+        "a file of draws",
     ),
     ("simulator", "ode"): Block(
         (
@@ -320,7 +325,7 @@ LATER: dict[str, frozenset[str]] = {
     "check": frozenset({"mmd", "sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
     "compose": frozenset({"jac", "fnpse", "partial"}),
     "covariance": frozenset({"sampled"}),
-    "option": frozenset({"route", "correct", "oracle"}),
+    "option": frozenset({"route", "correct"}),
 }
 
 

@@ -95,19 +95,23 @@ def _option_inputs(noun: str, kind: str, options: tuple[tuple[str, Any], ...]) -
     return {name: canonical(value) for name, value in options if name not in unkeyed}
 
 
-def _law_inputs(program: Program, prior: str, likelihood: str | None) -> Inputs:
-    inputs = {f"prior {prior}": _prior(program, program.priors[prior])}
+def _law_inputs(program: Program, prior: str, likelihood: str | None, reference: bool = False) -> Inputs:
+    inputs = {f"prior {prior}": _prior(program, program.priors[prior], reference)}
     if likelihood is not None:
         inputs[f"likelihood {likelihood}"] = _likelihood(program, program.likelihoods[likelihood])
     return inputs
 
 
-def _prior(program: Program, prior: Prior) -> str:
-    return digest([program.params[name] for name in prior.params], prior.draws, *_data(program, _prior_exprs(prior)))
+def _prior(program: Program, prior: Prior, reference: bool) -> str:
+    """A reference uses the density of a prior learned from draws, and all else the draws."""
+    params = [program.params[name] for name in prior.params]
+    if not reference and prior.learned and prior.learned.columns:
+        return digest(params, prior.learned)
+    return digest(params, prior.draws, *_data(program, _prior_exprs(prior)))
 
 
 def _likelihood(program: Program, law: Likelihood) -> str:
-    return digest(law.shape, law.draws, law.result, *_data(program, _likelihood_exprs(law)))
+    return digest(law.shape, law.draws, law.result, law.learned, *_data(program, _likelihood_exprs(law)))
 
 
 def _prior_exprs(prior: Prior) -> Iterator[Expr]:
@@ -144,7 +148,7 @@ def _sample_inputs(program: Program, sample: Sample, jobs: dict[str, Job]) -> In
         inputs[f"factor {position + 1}"] = own
         inputs[f"power of {own}"] = _short(factor.power)
         if factor.kind == "prior":
-            inputs |= _law_inputs(program, factor.law, None)
+            inputs |= _law_inputs(program, factor.law, None, sample.reference)
         else:
             inputs[f"likelihood {factor.law}"] = _likelihood(program, program.likelihoods[factor.law])
         if factor.observation is not None:

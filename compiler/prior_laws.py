@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bsi.compiler import distributions, expressions
-from bsi.compiler.distributions import interval
+from bsi.compiler import configure, distributions, expressions, learned
+from bsi.compiler.agreement import agrees
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Draw, Law, Prior, Support
-from bsi.compiler.report import listed
+from bsi.compiler.ir import Draw, Learned, Prior
+from bsi.compiler.laws import LAWS
+from bsi.compiler.options import BLOCKS
+from bsi.compiler.report import listed, suggest
 from bsi.compiler.scope import Scope
-from bsi.compiler.unknowns import arguments, param_type, shown
+from bsi.compiler.supports import shown
+from bsi.compiler.unknowns import arguments, param_type
 from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
@@ -22,30 +25,136 @@ def prior(env: Environment, declaration: ast.Prior) -> Prior | None:
 
 def _prior(env: Environment, declaration: ast.Prior) -> Prior | None:
     params = arguments(env, declaration.params, declaration.name)
-    if isinstance(declaration.law, ast.Learned | ast.Implicit):
-        kind = "learned" if isinstance(declaration.law, ast.Learned) else "implicit"
-        expressions.not_yet(env, f"{kind} priors are", declaration.law)
+    if isinstance(declaration.law, ast.Implicit):
+        expressions.not_yet(env, "implicit priors are", declaration.law)
         return None
     if params is None:
         return None
     types = {param.name.id: param_type(env, param) for param in params}
-    scope = Scope(owner=f"`{declaration.name.id}`")
+    if isinstance(declaration.law, ast.Learned):
+        return _learned(env, declaration, declaration.law, types)
     if isinstance(declaration.law, ast.Call):
-        if len(params) > 1:
-            names = [param.name.id for param in params]
-            body = "; ".join(f"{name} ~ {declaration.law.function.id}(...)" for name in names)
-            env.report.add(
-                "E0403",
-                f"`{declaration.name.id}` is over {listed(names)}, but is a single law",
-                declaration.law,
-                help=f"write a body: `{{ {body} }}`",
-            )
-            return None
-        (name,) = types
-        draw = _draw(env, name, declaration.law, types[name], scope)
-        return Prior(declaration.name.id, (name,), (draw,)) if draw else None
-    draws = _prior_body(env, declaration, declaration.law, types, scope)
+        draws = _single(env, declaration, declaration.law, types)
+    else:
+        scope = Scope(owner=f"`{declaration.name.id}`")
+        draws = _prior_body(env, declaration, declaration.law, types, scope)
     return Prior(declaration.name.id, tuple(types), draws) if draws else None
+
+
+def _single(
+    env: Environment, declaration: ast.Prior, call: ast.Call, types: dict[str, ValueType | None]
+) -> tuple[Draw, ...] | None:
+    """A prior that is one law."""
+    if len(types) > 1:
+        body = "; ".join(f"{name} ~ {call.function.id}(...)" for name in types)
+        help = f"write a body: `{{ {body} }}`"
+        if isinstance(declaration.law, ast.Learned):
+            help = "learn it from a file of draws: a law is learned for one param"
+        env.report.add(
+            "E0403", f"`{declaration.name.id}` is over {listed(types)}, but is a single law", call, help=help
+        )
+        return None
+    (name,) = types
+    draw = _draw(env, name, call, types[name], Scope(owner=f"`{declaration.name.id}`"))
+    return (draw,) if draw else None
+
+
+# ---------------------------------------------------------------- learned priors
+
+
+def _learned(
+    env: Environment, declaration: ast.Prior, law: ast.Learned, types: dict[str, ValueType | None]
+) -> Prior | None:
+    """`learned LAW` is simulated and has the law for its oracle; `learned file(...)` may be given one."""
+    source = law.source
+    if distributions.is_law(source):
+        if law.options.items:
+            env.report.add("E0501", "a prior learned from a law takes no options: the law is its oracle", law.options)
+        draws = _single(env, declaration, source, types)
+        return Prior(declaration.name.id, tuple(types), draws, Learned()) if draws else None
+    if source.function.id != "file":
+        near = suggest(source.function.id, ["file", *LAWS])
+        env.report.add(
+            "E0423",
+            f"a prior is learned from a file of draws or from a law, not from `{source.function.id}`",
+            source.function,
+            help=f"did you mean `{near}`?" if near else 'write `learned file("draws.npz")`, or `learned normal(0, 1)`',
+        )
+        return None
+    oracle = _oracle(env, declaration, law.options, types)
+    known = {name: type for name, type in types.items() if type}
+    found = learned.columns(env, source, known) if len(known) == len(types) else None
+    if oracle is None or found is None:
+        return None
+    return Prior(declaration.name.id, tuple(types), oracle, found)
+
+
+def _oracle(
+    env: Environment, declaration: ast.Prior, given: ast.Options, types: dict[str, ValueType | None]
+) -> tuple[Draw, ...] | None:
+    """The density that references use: a law, or a prior over the same params; () without one, None after a report."""
+    good, draws = True, ()
+    for option in given.items:
+        if option.name.id != "oracle":
+            configure.unknown_option(env, option.name, "learned", BLOCKS["prior", "learned"])
+            good = False
+            continue
+        value = option.value
+        if isinstance(value, ast.Call) and distributions.is_law(value) and len(types) == 1:
+            found = _single(env, declaration, value, types)
+        elif isinstance(value, ast.Name):
+            found = _prior_as_oracle(env, declaration, value)
+        else:
+            what = "a law" if len(types) == 1 else f"the name of a prior over {listed(types)}"
+            env.report.add("E0424", f"the oracle of `{declaration.name.id}` is {what}", value)
+            found = None
+        if found is None or not _on_the_declared_support(env, option, found, types):
+            good = False
+        else:
+            draws = found
+    return draws if good else None
+
+
+def _prior_as_oracle(env: Environment, declaration: ast.Prior, name: ast.Name) -> tuple[Draw, ...] | None:
+    other = env.find(name, ast.Prior)
+    found = prior(env, other) if other else None
+    if other is None or found is None:
+        return None
+    if found.learned or set(found.params) != {param.id for param in declaration.params}:
+        problem = "learned itself" if found.learned else f"over {listed(found.params)}"
+        env.report.add(
+            "E0424",
+            f"the oracle of `{declaration.name.id}` is an explicit prior over the same params, but `{name.id}` is "
+            f"{problem}",
+            name,
+            also=[(other.name, "declared here")],
+        )
+        return None
+    return found.draws
+
+
+def _on_the_declared_support(
+    env: Environment, option: ast.Option, draws: tuple[Draw, ...], types: dict[str, ValueType | None]
+) -> bool:
+    """Draws in a file have only the declared type to tell where they may lie, so the oracle must lie there too."""
+    for draw in draws:
+        type = types[draw.target]
+        if type is not None and draw.law.support != type.support:
+            declaration = env.declarations[draw.target]
+            assert isinstance(declaration, ast.Param)
+            env.report.add(
+                "E0424",
+                f"the oracle draws `{draw.target}` from {shown(draw.law.support)}, but it is declared on "
+                f"{shown(type.support)}",
+                option,
+                also=[(declaration.type, "declared here")],
+                help="give the param the bounds of its oracle",
+            )
+            return False
+    return True
+
+
+# ---------------------------------------------------------------- bodies
 
 
 def _prior_body(
@@ -111,64 +220,17 @@ def _not_an_argument(env: Environment, declaration: ast.Prior, name: ast.Name) -
 
 
 def _draw(env: Environment, target: str, call: ast.Call, type: ValueType | None, scope: Scope) -> Draw | None:
-    row = distributions.row_of(env, call)
-    if row is None or type is None:
+    law = distributions.law(env, call, type, target, scope) if type else None
+    if law is None or type is None:
         return None
-    if row.integer:
+    if law.support.integer:
         env.report.add(
             "E0405",
-            f"`{row.name}` gives whole numbers, but params must be continuous",
+            f"`{law.name}` gives whole numbers, but params must be continuous",
             call.function,
             help="sum it out by hand: `mixture(weights, ...)` is a sum over a discrete choice",
         )
         return None
-    law = distributions.law(env, call, type, target, scope)
-    return Draw(target, law) if law and _agrees(env, target, call, type, law) else None
-
-
-def _agrees(env: Environment, target: str, call: ast.Call, type: ValueType, law: Law) -> bool:
-    """Declared bounds, where there are any, must be those of the law's support."""
-    declared = interval(type.lower, type.upper)
-    if declared.kind == "real" and type.lower is None and type.upper is None:
-        return True
-    if (declared.lower, declared.upper) == (law.support.lower, law.support.upper):
-        return True
     declaration = env.declarations[target]
     assert isinstance(declaration, ast.Param)
-    env.report.add(
-        "E0402",
-        f"`{target}` is declared on {shown(declared)}, but `{law.name}` draws from {shown(law.support)}",
-        call,
-        also=[(declaration.type, "declared here")],
-        help=_remedy(call, declared, law),
-    )
-    return False
-
-
-def _remedy(call: ast.Call, declared: Support, law: Law) -> str:
-    """What would make law and bounds agree."""
-    bounds = []
-    for name, bound, own in (
-        ("lower", declared.lower, law.support.lower),
-        ("upper", declared.upper, law.support.upper),
-    ):
-        if bound and bound != own:
-            bounds.append(f"{name} = {bound.value:g}")
-    half = {"normal": "half_normal", "cauchy": "half_cauchy", "student_t": "half_student_t"}.get(law.name)
-    if half and bounds == ["lower = 0"]:
-        return f"use `{half}`, or `truncated({law.name}(...), lower = 0)`"
-    inside = all(
-        own is None or (bound is not None and own.op == "const" and not own.shape and pick(own.value, bound.value))
-        for own, bound, pick in (
-            (law.support.lower, declared.lower, lambda a, b: a <= b),
-            (law.support.upper, declared.upper, lambda a, b: a >= b),
-        )
-    )
-    if inside and bounds and not law.components:
-        return f"use `truncated({law.name}(...), {', '.join(bounds)})`, or remove the bounds"
-    own = [
-        f"{name} = {bound.value:g}"
-        for name, bound in (("lower", law.support.lower), ("upper", law.support.upper))
-        if bound and bound.op == "const" and not bound.shape
-    ]
-    return f"declare `real<{', '.join(own)}>`, or remove the bounds" if own else "remove the bounds: the law decides"
+    return Draw(target, law) if agrees(env, target, declaration.type, call, type, law) else None

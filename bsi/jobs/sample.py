@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from bsi.compiler.ir import Sample
-from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower
+from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower, NoScore
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
 from bsi.runtime.files import save_arrays
@@ -58,6 +58,9 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
                 denoiser, notes = target.at(point)
             except ImproperPower as error:
                 raise _failure(context, node, "R106", str(error), point, "use a larger power") from error
+            except NoScore as error:
+                help = f"declare `{posterior.factors[0].law}` as `learned LAW`: then a network learns its score"
+                raise _failure(context, node, "R113", str(error), point, help) from error
             found, info = draw(SAMPLERS[node.method](options), denoiser, key, options["draws"])
             stats.append({name: np.asarray(value) for name, value in {**info, **notes}.items()})
             _raise_for(context, node, stats[-1], options, point)

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.random as jr
 import numpy as np
+from scipy.stats import ks_2samp
 
 from bsi.compiler.ir import Program, Train
 from bsi.compiler.lower.model import training_options
@@ -20,6 +21,8 @@ from bsi.runtime.training import Simulator, Table, TrainingInfo, train
 
 TABLE = "table.npz"
 _CHUNK = 8_192
+_PRIOR_DRAWS = 16_384
+_ALPHA = 1e-6  # chance of refusing pairs that are right
 
 
 def simulate(context: Context, node: Train, folder: Path) -> dict[str, Any]:
@@ -57,9 +60,9 @@ def warnings(program: Program, node: Train, info: dict[str, Any]) -> list[Diagno
 def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
     """Weights of a train block. `table` is the folder of its simulations, or None for fresh ones."""
     options = dict(node.options)
-    forward = context.lowered.forward(node)
     if table is None:
-        source: Simulator | Table = Simulator(forward.simulate, forward.m, forward.p)
+        source = context.lowered.source(node)
+        _refuse_other_prior(context, node, source)
     else:
         arrays = load_arrays(table / TABLE)
         source = Table(arrays["z"], arrays["x"])
@@ -77,7 +80,7 @@ def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoin
             source,
             jr.key(options["seed"]),
             settings,
-            gaussian_prior=forward.coordinates.gaussian,
+            gaussian_prior=context.lowered.coordinates_of(node).gaussian,
             checkpoint=checkpoint,
             progress=report,
         )
@@ -104,6 +107,31 @@ def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoin
         "non_finite": info.bad_rows,
         "gates": list(info.gates),
     }
+
+
+def _refuse_other_prior(context: Context, node: Train, source: Simulator | Table) -> None:
+    """Pairs are draws of a joint law, so their params must be draws of the prior that the fit names: tested by the
+    largest distance of two distribution functions (Kolmogorov-Smirnov), entry by entry of the working coordinates."""
+    if not isinstance(source, Table):
+        return
+    space = context.lowered.coordinates_of(node)
+    drawn, _ = jax.jit(jax.vmap(space.draw))(jr.split(jr.key(0), _PRIOR_DRAWS))
+    distances = [ks_2samp(a, b) for a, b in zip(source.z.T, np.asarray(drawn).T, strict=True)]
+    worst = int(np.argmin([found.pvalue for found in distances]))
+    if distances[worst].pvalue > _ALPHA / len(distances):
+        return
+    name = next(name for name, place in space.places.items() if place.start <= worst < place.stop)
+    raise JobFailure(
+        about(
+            context.program,
+            node.likelihood or node.name,
+            "R114",
+            f"the pairs of `{node.likelihood}` are not draws of `{node.prior}`: distribution functions of `{name}` "
+            f"differ by {distances[worst].statistic:.2g}",
+            help="a fit learns the posterior under the prior that the pairs were drawn from: declare that one, or learn "
+            f"it, `prior {node.prior}(...) = learned file(...)`",
+        )
+    )
 
 
 def _curves(info: TrainingInfo) -> dict[str, dict[str, list[float]]]:

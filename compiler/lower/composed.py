@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -10,9 +10,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from bsi.compiler.ir import Factor, Posterior
+from bsi.compiler.lower.coordinates import Coordinates
+from bsi.compiler.lower.missing import features
 from bsi.compiler.lower.model import LoweredModel
 from bsi.runtime.composition import (
     AbstractPrior,
@@ -36,6 +39,10 @@ class ImproperPower(ValueError):
     """Some factor's power leaves no density that can be normalised."""
 
 
+class NoScore(ValueError):
+    """A prior alone whose score nobody knows."""
+
+
 class ComposedPosterior:
     """Denoisers of `posterior` at every point of its sweeps. `fits` has one entry a likelihood, `kind` is the kind of
     coordinates they were trained in."""
@@ -44,11 +51,12 @@ class ComposedPosterior:
         self.model, self.posterior, self.fits = model, posterior, fits
         (prior,) = [factor.law for factor in posterior.factors if factor.kind == "prior"]
         self.coordinates = model.coordinates(prior, kind)
-        self.sets = [(factor, self._rows(factor)) for factor in posterior.factors if factor.kind == "likelihood"]
+        likelihoods = [factor for factor in posterior.factors if factor.kind == "likelihood"]
+        rows = [self._rows(factor) for factor in likelihoods]
+        self.sets = [(factor, x) for factor, (x, _) in zip(likelihoods, rows, strict=True)]
+        self.left = [left for _, left in rows]
         (self.prior_power,) = [f.power for f in posterior.factors if f.kind == "prior"]
-        self._log_prior = jnp.vectorize(
-            lambda z: self.coordinates.log_prior(self.coordinates.to_params(z)), signature="(m)->()"
-        )
+        self._log_prior = jnp.vectorize(_log_base(self.coordinates), signature="(m)->()")
         self._build = eqx.filter_jit(lambda prior, rows: COMPOSITIONS[compose](prior, rows))
 
     def at(self, point: dict[str, float]) -> tuple[Denoiser, dict[str, Any]]:
@@ -56,29 +64,34 @@ class ComposedPosterior:
 
         Raises:
             ImproperPower: a power of the prior leaves a law without a normaliser.
+            NoScore: a prior alone without a fit, in coordinates in which it is not N(0, I).
         """
+        if not self.fits and not self.coordinates.gaussian:
+            raise NoScore("nothing has learned its prior, which has no exact normal coordinates")
         powers = dict(zip(map(id, self.posterior.factors), self.model.powers(self.posterior, point), strict=True))
         if self._is_bare():
-            ((factor, x),) = self.sets
-            return self.fits[factor.law].score.condition(x[0]), {}
+            law, x = next(((factor.law, x[0]) for factor, x in self.sets), (None, jnp.zeros(0)))
+            return self.fits[law].score.condition(x), {}
         betas = [powers[id(factor)] for factor, _ in self.sets]
+        betas = [beta[left] if beta.ndim else beta for beta, left in zip(betas, self.left, strict=True)]
         (alpha,) = [powers[id(factor)] for factor in self.posterior.factors if factor.kind == "prior"]
         rows = [_make_rows(self.fits[factor.law], x, beta) for (factor, x), beta in zip(self.sets, betas, strict=True)]
-        composed = self._build(self._prior(alpha), [*rows, *self._learned_prior(betas)])
+        composed = self._build(self._prior(alpha), [*rows, *self._learned_prior(alpha, betas)])
         notes = {"repaired": composed.repaired, "projected": composed.projected}
         if isinstance(composed.prior, TiltedPrior):
             notes["prior_effective"] = composed.prior.effective
         return composed, notes
 
-    def _rows(self, factor: Factor) -> Float[Array, "n p"]:
+    def _rows(self, factor: Factor) -> tuple[Float[Array, "n p"], np.ndarray]:
+        """Rows as the fit takes them, and which rows of the set they are."""
         assert factor.observation is not None
-        rows = self.model.rows(factor.observation)
-        return jnp.asarray(rows.reshape(len(rows), -1), jnp.float32)
+        rows, seen = self.model.rows(factor.observation), self.model.seen(factor.observation)
+        return features(rows, seen, self.fits[factor.law].partial)
 
     def _is_bare(self) -> bool:
-        """One row, all powers one: nothing is composed."""
+        """One row, or a fit of the prior alone, and all powers one: nothing is composed."""
         ones = all(f.power.op == "const" and f.power.value == 1 for f in self.posterior.factors)
-        return ones and [len(x) for _, x in self.sets] == [1]
+        return ones and [len(x) for _, x in self.sets] == ([] if None in self.fits else [1])
 
     @cached_property
     def _separable(self) -> bool:
@@ -89,8 +102,6 @@ class ComposedPosterior:
         m = self.coordinates.m
         if self.prior_power.op == "const" and self.prior_power.value == 1:
             return NormalPrior(m)
-        if not self.coordinates.gaussian:
-            raise ImproperPower("a power of the prior needs `coordinates = rosenblatt`")
         temperature = temper if self._separable else tilt
         tempered = eqx.filter_jit(temperature)(self._log_prior, m, alpha)
         proper = np.broadcast_to(np.asarray(tempered.proper), (m,))
@@ -99,27 +110,40 @@ class ComposedPosterior:
             raise ImproperPower(f"the prior to the power {float(alpha):g} is improper in {', '.join(bad)}")
         return tempered
 
-    def _learned_prior(self, betas: list[Array]) -> list[Rows]:
-        """In coordinates in which the prior is not N(0, I) it is a factor of its own, `(q/N)^(1 - Σβ)`."""
-        if self.coordinates.gaussian or not self.fits:
+    def _learned_prior(self, alpha: Array, betas: list[Array]) -> list[Rows]:
+        """In coordinates in which the prior is not N(0, I) it is a factor of its own, `(q/N)^(α - Σβ)`."""
+        if self.coordinates.gaussian:
             return []
         total = sum(jnp.sum(jnp.broadcast_to(b, (len(x),))) for b, (_, x) in zip(betas, self.sets, strict=True))
         score = next(iter(self.fits.values())).score
-        variance, basis = score.prior.variance, score.prior.basis
-        precision = (basis / variance) @ basis.T
-        p = self.sets[0][1].shape[-1]
         return [
             Rows(
                 _PriorDenoiser(score),
-                jnp.zeros((1, p)),
-                jnp.reshape(1.0 - jnp.asarray(total), (1,)),
-                (precision - jnp.eye(len(variance)))[None],
+                jnp.zeros((1, 0)),
+                jnp.reshape(alpha - jnp.asarray(total), (1,)),
+                (_prior_precision(score) - jnp.eye(self.coordinates.m))[None],
                 jnp.asarray(0, jnp.int32),
             )
         ]
 
     def _names(self) -> list[str]:
         return [name for name, place in self.coordinates.places.items() for _ in range(place.stop - place.start)]
+
+
+def _log_base(coordinates: Coordinates) -> Callable[[Array], Array]:
+    """`z -> ln p(θ(z))` for the prior that these coordinates would make N(0, I): of a Gaussian one its own density.
+
+    A power of a learned prior q in z needs no density: `q^α |∂θ/∂z|^(1-α)` is `(q/N)^α` times `N^α |∂θ/∂z|^(1-α)`,
+    which is what this gives when it is tempered.
+    """
+    if coordinates.gaussian:
+        return lambda z: coordinates.log_prior(coordinates.to_params(z))
+    return lambda z: jnp.sum(norm.logpdf(z)) - coordinates.log_jacobian(z)
+
+
+def _prior_precision(score: ScoreNetwork) -> Array:
+    variance, basis = score.prior.variance, score.prior.basis
+    return (basis / variance) @ basis.T
 
 
 class _PriorDenoiser(eqx.Module):
@@ -134,4 +158,5 @@ class _PriorDenoiser(eqx.Module):
 @eqx.filter_jit
 def _make_rows(fit: Fit, x: Array, beta: Array) -> Rows:
     _, precisions = jax.lax.map(lambda row: fit.moments(row), x, batch_size=1024)
-    return make_rows(fit.score.denoise, x, beta, precisions)
+    prior = None if fit.score.gaussian_prior else _prior_precision(fit.score)
+    return make_rows(fit.score.denoise, x, beta, precisions, prior)

@@ -8,40 +8,75 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array
 
-from bsi.compiler.ir import Posterior, Program, Train
+from bsi.compiler.ir import Likelihood, Posterior, Prior, Program, Train
 from bsi.compiler.lower.coordinates import Coordinates, coordinates
-from bsi.compiler.lower.expr import evaluate
+from bsi.compiler.lower.expr import evaluate, table_array
 from bsi.compiler.lower.forward import Forward, data_env, observed_rows
+from bsi.compiler.lower.learned import Empirical, PriorAlone, arrays, pairs_table
+from bsi.compiler.lower.python_host import HOST, Host
 from bsi.runtime.nets import Architecture
-from bsi.runtime.training import Fit, TrainingOptions, abstract_fit, parameter_count
+from bsi.runtime.training import Fit, Simulator, Table, TrainingOptions, abstract_fit, parameter_count
 
 
 class LoweredModel:
-    """Runtime objects of `program`, by name."""
+    """Runtime objects of `program`, by name. User code runs only with a `host`: without one its results are zeros."""
 
-    def __init__(self, program: Program):
-        self.program = program
+    def __init__(self, program: Program, host: Host | None = None):
+        self.program, self.host = program, host
         self._coordinates: dict[tuple[str, str], Coordinates] = {}
         self._rows: dict[str, np.ndarray] = {}
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        return data_env(self.program)
+        return data_env(self.program) | ({HOST: self.host} if self.host else {})
 
     def coordinates(self, prior: str, kind: str = "rosenblatt") -> Coordinates:
         """Working coordinates of a prior; `kind` is the `coordinates` option of a train block."""
         key = (prior, kind)
         if key not in self._coordinates:
-            self._coordinates[key] = coordinates(kind, self.program.priors[prior], self.program.params, self.data)
+            self._coordinates[key] = self._make_coordinates(self.program.priors[prior], kind)
         return self._coordinates[key]
 
-    def forward(self, train: Train) -> Forward:
-        assert train.likelihood is not None
-        return Forward(
-            self.coordinates(train.prior, dict(train.options)["coordinates"]),
-            self.program.likelihoods[train.likelihood],
-            self.data,
-        )
+    def _make_coordinates(self, prior: Prior, kind: str) -> Coordinates:
+        if prior.learned and prior.learned.columns:
+            return Empirical(prior, self.program.params, self.data, arrays(self.program, prior.learned))
+        return coordinates(kind, prior, self.program.params, self.data)
+
+    def coordinates_of(self, train: Train) -> Coordinates:
+        """The working coordinates that a fit lives in."""
+        return self.coordinates(train.prior, dict(train.options)["coordinates"])
+
+    def forward(self, train: Train) -> Forward | PriorAlone:
+        """Fresh simulations for a fit."""
+        return self._forward(train, self.coordinates_of(train))
+
+    def source(self, train: Train) -> Simulator | Table:
+        """What a fit trains on, unless its simulations were stored: fresh simulations, or pairs from a file. Some draws
+        of a prior in a file are kept aside."""
+        law = self._likelihood(train)
+        space = self.coordinates_of(train)
+        if law is not None and law.learned is not None:
+            return pairs_table(self.program, law.learned, space)
+        if not isinstance(space, Empirical):
+            model = self._forward(train, space)
+            return Simulator(model.simulate, model.m, model.p)
+        own, kept = (self._forward(train, part) for part in space.parted(dict(train.options)["holdout"]))
+        return Simulator(own.simulate, own.m, own.p, kept.simulate)
+
+    def _forward(self, train: Train, space: Coordinates) -> Forward | PriorAlone:
+        law = self._likelihood(train)
+        return PriorAlone(space) if law is None else Forward(space, law, self.data)
+
+    def _likelihood(self, train: Train) -> Likelihood | None:
+        return None if train.likelihood is None else self.program.likelihoods[train.likelihood]
+
+    def seen(self, observation: str) -> np.ndarray | None:
+        """1 where an entry of `rows` is observed, 0 where it is missing; None for a set without holes."""
+        node = self.program.observations[observation]
+        if node.missing is None:
+            return None
+        holes = table_array(self.program.tables[node.missing])
+        return 1.0 - holes.reshape(node.rows, *self.program.likelihoods[node.likelihood].shape)
 
     def rows(self, observation: str) -> np.ndarray:
         """Rows of an observation set, (rows, *shape)."""
@@ -57,7 +92,7 @@ class LoweredModel:
     def like(self, train: Train) -> Fit:
         """Structure of a fit, for reading its weights."""
         forward = self.forward(train)
-        return abstract_fit(forward.m, forward.p, training_options(train), forward.coordinates.gaussian)
+        return abstract_fit(forward.m, forward.p, training_options(train), self.coordinates_of(train).gaussian)
 
     def parameter_count(self, train: Train) -> int:
         forward = self.forward(train)

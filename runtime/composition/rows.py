@@ -19,7 +19,7 @@ _STATES = 65_536  # draws times rows that one pass may hold
 
 
 class Rows(eqx.Module):
-    """`∏ (p(z | x_i)/N(z))^{β_i}`; `information` is `C_i⁻¹ - I`, positive semi-definite."""
+    """`∏ (p(z | x_i)/N(z))^{β_i}`; `information` is `C_i⁻¹ - I`."""
 
     denoiser: RowDenoiser
     x: Float[Array, "n p"]
@@ -67,14 +67,16 @@ def make_rows(
     x: Float[Array, "n p"],
     powers: Float[Array, "*n"],
     precisions: Float[Array, "n m m"],
+    prior: Float[Array, "m m"] | None = None,
 ) -> Rows:
     """Rows with their powers (one, or one a row) and precisions `C_i⁻¹`, for instance of the moment head.
 
-    A row's information relative to the prior is projected to be positive semi-definite; `projected` counts the
-    eigenvalues raised by more than 1 % of the prior's precision.
+    A row's information relative to the prior (of precision `prior`, else I) is projected to be positive semi-definite;
+    `projected` counts the eigenvalues raised by more than 1 % of a unit prior's precision.
     """
-    m = precisions.shape[-1]
-    values, basis = jnp.linalg.eigh(precisions - jnp.eye(m, dtype=precisions.dtype))
+    unit = jnp.eye(precisions.shape[-1], dtype=precisions.dtype)
+    prior = unit if prior is None else prior
+    values, basis = jnp.linalg.eigh(precisions - prior)
     projected = jnp.sum(values < -0.01).astype(jnp.int32)
-    information = jnp.einsum("nij,nj,nkj->nik", basis, jnp.maximum(values, 0.0), basis)
+    information = jnp.einsum("nij,nj,nkj->nik", basis, jnp.maximum(values, 0.0), basis) + (prior - unit)
     return Rows(denoiser, x, jnp.broadcast_to(powers, x.shape[:1]), information, projected)
