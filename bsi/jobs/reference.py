@@ -48,7 +48,8 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     program, lowered = context.program, context.lowered
     posterior = program.posteriors[node.posterior]
     rows = {f.observation: lowered.rows(f.observation) for f in posterior.factors if f.observation}
-    model = numpyro_model(program, posterior, lowered.data, rows)
+    seen = {name: mask for name in rows if (mask := lowered.seen(name)) is not None}
+    model = numpyro_model(program, posterior, lowered.data, rows, seen)
     sweeps = sweeps_of(program, node)
     points = grid(program, sweeps)
     results = []

@@ -6,6 +6,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from bsi.compiler.plan import Job
 from bsi.jobs.context import Context
 from bsi.runtime.results import Variable, build, write
@@ -29,8 +31,12 @@ def save_tree_of(context: Context, job: Job, path: Path) -> None:
     for factor in posterior.factors:
         if factor.observation:
             likelihood = program.likelihoods[factor.law]
-            rows = Variable(context.lowered.rows(factor.observation), (f"{factor.observation}_row", *likelihood.dims))
-            groups["observed_data"][factor.observation] = rows
+            dims = (f"{factor.observation}_row", *likelihood.dims)
+            rows, seen = context.lowered.rows(factor.observation), context.lowered.seen(factor.observation)
+            values = rows if seen is None else np.where(seen > 0, rows, np.nan)
+            groups["observed_data"][factor.observation] = Variable(values, dims)
+            if seen is not None:
+                groups["observed_data"][f"{factor.observation}_observed"] = Variable(seen > 0, dims)
     for name, data in program.data.items():
         groups["constant_data"][name] = Variable(context.lowered.data[name], data.dims)
     tree = build(

@@ -15,6 +15,7 @@ from bsi.compiler.ir import Likelihood, Observation, Program, Simulated
 from bsi.compiler.lower.coordinates import Coordinates
 from bsi.compiler.lower.expr import Env, evaluate, table_array
 from bsi.compiler.lower.laws import draw_from, log_density
+from bsi.compiler.lower.missing import marginal_log_density
 from bsi.compiler.lower.simulators import Shared
 
 Params = Mapping[str, Array]
@@ -39,14 +40,20 @@ def draw_row(likelihood: Likelihood, key: PRNGKeyArray, params: Params, data: En
     return jnp.broadcast_to(row, likelihood.shape)
 
 
-def log_likelihood(likelihood: Likelihood, params: Params, rows: Array, data: Env) -> Float[Array, " n"]:
-    """Log density of every row of an explicit likelihood. `rows` has a leading axis. Where a simulator failed it is
-    minus infinity: those params are left out."""
+def log_likelihood(
+    likelihood: Likelihood, params: Params, rows: Array, data: Env, seen: Array | None = None
+) -> Float[Array, " n"]:
+    """Log density of every row of an explicit likelihood. `rows` has a leading axis; entries where `seen` is 0 are
+    integrated out. Where a simulator failed it is minus infinity: those params are left out."""
     assert likelihood.explicit
     env = {**data, **params}
     shared = Shared(likelihood)
     shared.start(env)
-    density = jax.vmap(lambda row: log_density(likelihood.draws[-1].law, env, row))(rows)
+    law = likelihood.draws[-1].law
+    if seen is None:
+        density = jax.vmap(lambda row: log_density(law, env, row))(rows)
+    else:
+        density = jax.vmap(lambda row, there: marginal_log_density(law, env, row, there))(rows, seen)
     return jnp.where(jnp.isnan(density), -jnp.inf, density) if shared.calls else density
 
 

@@ -21,11 +21,14 @@ from bsi.compiler.lower.forward import log_likelihood
 from bsi.compiler.lower.laws import LAWS, distribution
 
 
-def numpyro_model(program: Program, posterior: Posterior, data: Env, rows: Mapping[str, Any]) -> Callable[..., Any]:
+def numpyro_model(
+    program: Program, posterior: Posterior, data: Env, rows: Mapping[str, Any], seen: Mapping[str, Any] | None = None
+) -> Callable[..., Any]:
     """`model(powers)` with one site a param; `powers` has an array for every factor of the posterior, in order.
 
     A power scales a log factor in the declared coordinates (METHODS §0): a prior adds `(α - 1) log p`, whatever
-    coordinates NumPyro samples in. Location-scale draws with a param as an argument are non-centred.
+    coordinates NumPyro samples in. `seen` is 1 where an entry of `rows` is observed, for sets with holes.
+    Location-scale draws with a param as an argument are non-centred.
     """
     draws = [d for factor in posterior.factors if factor.kind == "prior" for d in program.priors[factor.law].draws]
     centred: dict[str, Reparam] = {
@@ -43,7 +46,8 @@ def numpyro_model(program: Program, posterior: Posterior, data: Env, rows: Mappi
         for factor, power in zip(posterior.factors, powers, strict=True):
             if factor.kind == "likelihood":
                 assert factor.observation is not None
-                density = log_likelihood(program.likelihoods[factor.law], env, rows[factor.observation], data)
+                here = factor.observation
+                density = log_likelihood(program.likelihoods[factor.law], env, rows[here], data, (seen or {}).get(here))
                 scaled = jnp.where(power == 0, 0.0, power * density)  # 0 drops the factor, also where it is -inf
                 numpyro.factor(f"{factor.observation}:log_likelihood", jnp.sum(scaled))
 
