@@ -30,7 +30,9 @@ def content(program: Program, jobs: list[Job], *, seed: int, profile: str) -> st
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},
             "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
-            "sources": {name: hashlib.sha256(source.text.encode()).hexdigest() for name, source in program.sources.items()},
+            "sources": {
+                name: hashlib.sha256(source.text.encode()).hexdigest() for name, source in program.sources.items()
+            },
             "data": tables,
             "jobs": {job.name: job.key for job in jobs},
         },

@@ -39,7 +39,7 @@ def row_of(env: Environment, call: ast.Call) -> LawRow | None:
         if isinstance(declaration, ast.Simulator):
             help = f"write `x = {name.id}(...)` as the last line of a body, or `implicit {name.id}(...)`"
             env.report.add("E0204", f"`{name.id}` is a simulator, not a law", name, help=help)
-        elif not isinstance(declaration, ast.Import):
+        else:
             env.wrong_kind(name, "a law")
     elif row is None:
         env.unknown(name, "law", LAWS, ALIASES)

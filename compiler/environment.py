@@ -113,10 +113,6 @@ class Environment:
         """Whether `at` stands in the file that is compiled, not in an imported one."""
         return (at.span if isinstance(at, ast.Node) else at).file == self.source.file
 
-    def is_declared(self, name: ast.Name) -> bool:
-        """Whether a name that may also be an option's word is declared; those of imported files carry their alias."""
-        return name.id in self.declarations and ("." in name.id or self.is_own(name))
-
     def all(self, kind: type[D]) -> list[D]:
         return [d for d in self.declarations.values() if isinstance(d, kind)]
 
@@ -140,12 +136,19 @@ class Environment:
         if len(parts) > 1:
             self._unknown_in_module(name, noun, known)
             return
+        known = self._in_reach(name, known)
         nearest = suggest(name.id, known, aliases)
         is_name = nearest is not None and nearest.replace(".", "").isidentifier()
         help = f"did you mean `{nearest}`?" if nearest else None
         if not nearest:
             help = _elsewhere(name.id)
         self.report.add("E0201", f"no {noun} is called `{name.id}`", name, help=help, fix=nearest if is_name else None)
+
+    def _in_reach(self, name: ast.Name, known: Iterable[str]) -> list[str]:
+        """`known` as the file of `name` writes it; an imported file sees nothing of the one that imports it."""
+        own = self.is_own(name)
+        seen = (self.report.seen(k, name.span.file) for k in known if own or "." in k or k not in self.declarations)
+        return list(seen)
 
     def _unknown_in_module(self, name: ast.Name, noun: str, known: Iterable[str]) -> None:
         module, _, last = name.id.rpartition(".")

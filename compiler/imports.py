@@ -18,7 +18,7 @@ from pathlib import Path
 from bsi.compiler.rename import Renamer
 from bsi.compiler.report import Report, View, listed
 from bsi.dsl import ast
-from bsi.dsl.diagnostic import Diagnostic, Label
+from bsi.dsl.diagnostic import Diagnostic
 from bsi.dsl.parser import parse
 from bsi.dsl.span import Source
 
@@ -47,8 +47,11 @@ class File:
 
     @property
     def view(self) -> View:
-        own = [(file.prefix, f"{alias}.") for alias, file in self.imports.items() if file and file.prefix]
-        return tuple(sorted([*own, (self.prefix, "")] if self.prefix else own, reverse=True))
+        shown = {self.prefix: ""} if self.prefix else {}
+        for alias, file in self.imports.items():
+            if file and file.prefix:
+                shown.setdefault(file.prefix, f"{alias}.")
+        return tuple(sorted(((a, b) for a, b in shown.items() if a != b), reverse=True))
 
 
 @dataclass(frozen=True)

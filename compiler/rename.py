@@ -89,9 +89,7 @@ class Renamer:
             case ast.Configured():
                 return replace(node, options=self.inside(node.options, hidden))
             case ast.Type():
-                return replace(
-                    node, bounds=self.inside(node.bounds, hidden), dims=self.inside(node.dims, hidden)
-                )
+                return replace(node, bounds=self.inside(node.bounds, hidden), dims=self.inside(node.dims, hidden))
             case ast.Call():
                 return self.call(node, hidden)
             case ast.Comprehension(variable=variable):

@@ -10,7 +10,6 @@ from bsi.dsl.ast import Node
 from bsi.dsl.diagnostic import Diagnostic, Fix, Label
 from bsi.dsl.span import Span
 
-
 View = tuple[tuple[str, str], ...]  # (prefix of names everywhere, how one file writes it), longest first
 
 
@@ -44,23 +43,21 @@ class Report:
         primary = Label(_span(at), label) if at is not None else None
         if primary and any(d.code == code and d.primary and d.primary.span == primary.span for d in self.diagnostics):
             return
-        view = self.views.get(primary.span.file, ()) if primary else ()
-        secondary = tuple(Label(_span(place), _seen(text, view)) for place, text in also)
-        help = _seen(help, view) if help else help
+        file = primary.span.file if primary else ""
+        secondary = tuple(Label(_span(place), self.seen(text, file)) for place, text in also)
+        help = self.seen(help, file) if help else help
         fixes = ()
         if fix is not None and primary:
-            fix = _seen(f"`{fix}`", view)[1:-1]
+            fix = self.seen(fix, file)
             fixes = (Fix(primary.span, fix, help or f"replace with `{fix}`"),)
-        texts = tuple(_seen(note, view) for note in notes)
-        self.diagnostics.append(Diagnostic(code, _seen(message, view), primary, secondary, texts, help, fixes))
+        texts = tuple(self.seen(note, file) for note in notes)
+        self.diagnostics.append(Diagnostic(code, self.seen(message, file), primary, secondary, texts, help, fixes))
 
-
-def _seen(text: str, view: View) -> str:
-    """`text` with the names in its backticks as a file writes them; `nets.bsi` is a file, never a name."""
-    for prefix, shown in view:
-        pattern = re.compile(rf"(?<![\w.]){re.escape(prefix)}(?!bsi\b)")
-        text = re.sub(r"`[^`]*`", lambda quoted: pattern.sub(shown, quoted[0]), text)  # noqa: B023
-    return text
+    def seen(self, text: str, file: str) -> str:
+        """`text` with names as `file` writes them. `nets.bsi` is a file, never a name, and stays."""
+        for prefix, shown in self.views.get(file, ()):
+            text = re.sub(rf"(?<![\w.]){re.escape(prefix)}(?!bsi\b)(?=\w)", shown, text)
+        return text
 
 
 def _span(at: Node | Span) -> Span:
