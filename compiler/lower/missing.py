@@ -65,6 +65,6 @@ def features(rows: np.ndarray, seen: np.ndarray | None, partial: bool) -> tuple[
     """
     flat = rows.reshape(len(rows), -1)
     there = np.ones_like(flat) if seen is None else seen.reshape(flat.shape)
-    left = there.any(axis=1)
+    left = there.max(axis=1) > 0
     columns = np.concatenate([flat, there], axis=1) if partial else flat
     return jnp.asarray(columns[left], jnp.float32), left

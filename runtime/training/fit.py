@@ -113,7 +113,7 @@ def train(
     def regress(name: int, rows: int) -> tuple[Gaussian | PartialGaussian, Gaussian, int, int]:
         return regression(source, jr.fold_in(keys["pilot"], name), rows, standardise, gaussian_prior, partial)
 
-    def seen(rows: tuple[Array, Array, Array], key: PRNGKeyArray) -> tuple[Array, Array, Array]:
+    def seen(rows: tuple[Array, ...], key: PRNGKeyArray) -> tuple[Array, ...]:
         z, x, ok = rows
         return z, hide(key, x) if partial else x, ok
 
@@ -197,8 +197,8 @@ def train(
 
 
 def hide(key: PRNGKeyArray, x: Float[Array, "n p"]) -> Float[Array, "n q"]:
-    """Rows `(x, seen)` with entries hidden at random: none in half of the rows, any share of them in the others, so that
-    every number of holes is as likely as every other."""
+    """Rows `(x, seen)` with entries hidden at random: none in half of the rows, any share of them in the others, so
+    that every number of holes is as likely as every other."""
     which, share, entry = jr.split(key, 3)
     shares = jr.uniform(share, (len(x), 1)) * jr.bernoulli(which, 0.5, (len(x), 1))
     return jnp.concatenate([x, (jr.uniform(entry, x.shape) >= shares).astype(x.dtype)], axis=-1)

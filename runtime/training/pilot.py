@@ -45,8 +45,8 @@ def regression(
     gaussian_prior: bool,
     partial: bool = False,
 ) -> tuple[Gaussian | PartialGaussian, Gaussian, int, int]:
-    """**Returns:** regression of z on e(x), with `partial` on any entries of it; Gaussian of the prior; simulations used,
-    non-finite ones among them."""
+    """**Returns:** regression of z on e(x), with `partial` on any entries of it; Gaussian of the prior; simulations
+    used, non-finite ones among them."""
 
     def gram(z: Array, x: Array) -> Array:
         z, x, ok = clean(z, x)

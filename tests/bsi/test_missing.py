@@ -52,7 +52,7 @@ def run(tmp_path_factory):
 
 @pytest.mark.parametrize("name, size", [("ode", 20_000), ("ref", 1_000)])
 def test_missing_entries_are_left_out_exactly(run, name, size):
-    """Powers by row, a row with nothing left. ESS of the reference above 1 000; five sigma, and .02 sd for the network's
+    """Powers by row, a row with nothing left. ESS of the reference above 1 000; five sigma, and .02 sd for the
     regression from 2^17 simulations."""
     mean, covariance = closed_form()
     draws = run[name].posterior.theta.values.reshape(-1, 2)
