@@ -18,7 +18,9 @@ def _command(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> str:
     properties = {"title": f"{diagnostic.severity}[{diagnostic.code}]"}
     if diagnostic.primary:
         place = region(diagnostic.primary.span, sources)
-        names = {"line": "line", "endLine": "end_line", "col": "column", "endColumn": "end_column"}
+        names = {"line": "line", "endLine": "end_line"}
+        if place.get("line") == place.get("end_line"):  # columns are refused where a place has several lines
+            names |= {"col": "column", "endColumn": "end_column"}
         known = {name: str(place[key]) for name, key in names.items() if key in place}
         properties = {"file": diagnostic.primary.span.file, **known, **properties}
     text = "\n".join([diagnostic.message, *([f"help: {diagnostic.help}"] if diagnostic.help else [])])

@@ -1,4 +1,7 @@
-"""Diagnostics for programs. The form is versioned by its key `schema`: within a version keys are only added."""
+"""Diagnostics for programs, in the form of `diagnostics.schema.json` beside this file.
+
+It is versioned by its key `schema`: within a version keys are only added.
+"""
 
 from __future__ import annotations
 
