@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from bsi.compiler import functions, laws
+from bsi.compiler.options import BLOCKS
 from bsi.compiler.resolve import own_names
 from bsi.dsl import ast
 
 BUILT_IN = {*functions.CALLABLE, *functions.ALIASES, *laws.LAWS, *laws.ALIASES, *laws.LATER}
 SOURCES = ("file", "pairs", "simulate")  # their arguments are named after params
+WORDS = {(option.name, word) for block in BLOCKS.values() for option in block.options for word in option.words}
 FILE_ARGUMENTS = ("path", "key", "columns", "index")
 
 
@@ -85,7 +87,7 @@ class Renamer:
             case ast.Argument():
                 return replace(node, value=self.inside(node.value, hidden))
             case ast.Option():
-                return replace(node, value=self.word(node.value, hidden))
+                return node if _is_word(node) else replace(node, value=self.inside(node.value, hidden))
             case ast.Configured():
                 return replace(node, options=self.inside(node.options, hidden))
             case ast.Type():
@@ -108,11 +110,6 @@ class Renamer:
             self.aliases.add(head)
         return replace(node, id=self.path(node.id)) if dot or head in self.own | self.foreign else node
 
-    def word(self, node: Any, hidden: frozenset[str]) -> Any:
-        """The value of an option: a name that this file does not declare may be one of the option's words."""
-        kept = isinstance(node, ast.Name) and "." not in node.id and node.id not in self.own
-        return node if kept else self.inside(node, hidden)
-
     def method(self, call: ast.Call) -> ast.Call:
         """A call of a sampler, an objective or a metric, none of which can be declared."""
         return replace(call, arguments=self.inside(call.arguments, frozenset()))
@@ -133,3 +130,8 @@ class Renamer:
         if argument.name is None or argument.name.id in FILE_ARGUMENTS:
             return False
         return "." in argument.name.id or argument.name.id in self.params
+
+
+def _is_word(option: ast.Option) -> bool:
+    """Whether an option's value is a word, which no declaration hides."""
+    return isinstance(option.value, ast.Name) and (option.name.id, option.value.id) in WORDS
