@@ -1,6 +1,7 @@
 """Text -> checked program: the phases of the compiler in order.
 
-parse -> import -> override -> resolve -> elaborate (sizes, types, laws, posteriors, fits, samplers, checks) -> lint -> program
+parse -> import -> override -> resolve -> elaborate (sizes, types, laws, posteriors, fits, samplers, checks) -> lint
+-> program
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def analyse(
 ) -> Analysis:
     """Compile a text and the files that it imports.
 
-    `read_table(path, key=, columns=, index=)` reads data files and `read_source(path)` imported ones; `overrides` replaces
-    lets, dims, sweeps and paths of data by name, as text.
+    `read_table(path, key=, columns=, index=)` reads data files and `read_source(path)` imported ones; `overrides`
+    replaces lets, dims, sweeps and paths of data by name, as text.
     """
     report = Report()
     module, syntax = parse(source)

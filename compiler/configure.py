@@ -103,7 +103,7 @@ def _read(env: Environment, option: Option, node: ast.Expr) -> tuple[bool, Any]:
     if isinstance(node, ast.String):
         _refuse(env, option, node, "text in quotes")
         return False, None
-    if isinstance(node, ast.Name) and (node.id in option.words or node.id not in env.declarations) and "." not in node.id:
+    if isinstance(node, ast.Name) and (node.id in option.words or not ("." in node.id or node.id in env.declarations)):
         return _word(env, option, node)
     if isinstance(node, ast.Name) and isinstance(env.declarations.get(node.id), ast.Sweep):
         return _swept(env, option, node)

@@ -217,7 +217,7 @@ def test_names_can_be_set_in_imported_files() -> None:
         ("m.bsi", "laws.twice(100)", "laws(100)", ("E0204", "m.bsi:7", "laws")),
         ("m.bsi", '"laws.bsi"', '"law.bsi"', ("E0011", "m.bsi:2", '"law.bsi"')),
         ("m.bsi", '"laws.bsi"', '"laws.csv"', ("E0015", "m.bsi:2", '"laws.csv"')),
-        ("m.bsi", "as sizes", "as laws", ("E0202", "m.bsi:3", "laws")),
+        ("m.bsi", "as sizes", 'as sizes\nimport "laws.bsi" as sizes', ("E0202", "m.bsi:4", "sizes")),
         ("laws.bsi", '"parts/sizes.bsi"', '"parts/size.bsi"', ("E0011", "laws.bsi:2", '"parts/size.bsi"')),
         ("laws.bsi", "sizes.w }", "sizes.v }", ("E0013", "laws.bsi:17", "sizes.v")),
         ("laws.bsi", "mlp { width", "mlp { widht", ("E0501", "laws.bsi:17", "widht")),
@@ -227,7 +227,7 @@ def test_names_can_be_set_in_imported_files() -> None:
         ("laws.bsi", "normal(0, s)", "normal(0, -1)", ("E0401", "laws.bsi:8", "-1")),
         ("laws.bsi", "[0.5, sizes.d]", "[0.5, 1, 2]", ("E0302", "laws.bsi:15", "[0.5, 1, 2]")),
         ("laws.bsi", "let gauss = 3", "let gauss = gauss", ("E0203", "laws.bsi:4", "gauss")),
-        ("laws.bsi", "param theta", "param theta : real\nparam theta", ("E0202", "laws.bsi:4", "theta")),
+        ("laws.bsi", "param theta", "param theta : real[sizes.d]\nparam theta", ("E0202", "laws.bsi:4", "theta")),
         ("parts/sizes.bsi", "let w = 32", "let w = 0.5", ("E0502", "m.bsi:6", "laws.sizes.w * 100")),
     ],
 )
