@@ -1,6 +1,7 @@
 """The tables of `grammar/README.md`, rendered from the compiler's own: laws, functions, options.
 
-`python -m bsi.compiler.tables_markdown` writes them between `<!-- generated: NAME -->` and `<!-- end -->`.
+`python -m bsi.compiler.tables_markdown` writes them between `<!-- generated: NAME -->` and `<!-- end -->`, and what editors
+colour by (`highlighting.py`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bsi.compiler import highlighting
 from bsi.compiler.functions import CALLABLE, CONSTANTS, FUNCTIONS, Function
 from bsi.compiler.laws import LAWS, Argument, Bound, Domain, Last, LawRow
 from bsi.compiler.options import BLOCKS, Block, Option
@@ -177,6 +179,7 @@ def _range(option: Option) -> str:
 
 def main() -> None:
     README.write_text(updated(README.read_text(encoding="utf-8")), encoding="utf-8")
+    highlighting.main()  # editors know the same words
 
 
 if __name__ == "__main__":
