@@ -28,7 +28,7 @@ def conditional(env: Environment, node: ast.Conditional, scope: Scope) -> Expr |
         parts = ((node.condition, condition), (node.yes, yes), (node.no, no))
         expressions.misfit(env, node, "", error, [part for part in parts if part[1].shape or part[1] is not condition])
         return None
-    return Expr("where", (condition, yes, no), None, shape, yes.integer and no.integer)
+    return fold.where(condition, yes, no, shape)
 
 
 def opposite(condition: Expr) -> Expr:

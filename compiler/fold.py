@@ -101,6 +101,15 @@ def apply(op: str, args: tuple[Expr, ...], shape: Shape, integer: bool, axis: in
     return result if value is None else Expr("const", value=value, shape=shape, integer=integer)
 
 
+def where(condition: Expr, yes: Expr, no: Expr, shape: Shape) -> Expr:
+    """`if condition then yes else no`, folded when all three are constant."""
+    integer = yes.integer and no.integer
+    if any(arg.op != "const" for arg in (condition, yes, no)):
+        return Expr("where", (condition, yes, no), None, shape, integer)
+    value = elementwise(lambda c, a, b: a if c else b, [condition.value, yes.value, no.value])
+    return Expr("const", value=value if integer else _as_real(value), shape=shape, integer=integer)
+
+
 def _value(node: Expr, values: list[Any]) -> Any:
     """The value of a function of known arguments, or None when only the runtime can compute it."""
     row = FUNCTIONS[node.op]

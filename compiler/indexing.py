@@ -55,8 +55,8 @@ def index(
         shape.extend(value.shape)
     shape.extend(base.shape[len(items) :])
     spec.extend(("slice", 0, int(size)) for size in base.shape[len(items) :])
-    if base.op == "const" and not dynamic:
-        picked = fold.picked(base.value, tuple(spec), [])
+    if base.op == "const" and all(arg.op == "const" for arg in dynamic):
+        picked = fold.picked(base.value, tuple(spec), [base.value, *(arg.value for arg in dynamic)])
         return Expr("const", value=picked, shape=tuple(shape), integer=base.integer)
     return Expr("index", (base, *dynamic), tuple(spec), tuple(shape), base.integer)
 

@@ -50,7 +50,7 @@ def _raw(env: Environment, declaration: ast.Data | ast.Observe) -> Table | None:
 
 def _of_file(env: Environment, declaration: ast.Data | ast.Observe, call: ast.Call) -> Table | None:
     marker = missing.marker(env, declaration)
-    hint = "if it is not known, say so: `{ missing = \"nan\" }`" if isinstance(declaration, ast.Observe) else None
+    hint = 'if it is not known, say so: `{ missing = "nan" }`' if isinstance(declaration, ast.Observe) else None
     table = file(env, call, holes=marker == "nan", hint=hint)
     return missing.marked(table, marker) if table else None
 

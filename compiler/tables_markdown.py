@@ -29,7 +29,17 @@ DOMAINS: dict[Domain, str] = {
     "cholesky": "lower triangular with positive diagonal",
 }
 KINDS = {"int": "int", "real": "real", "bool": "`true`, `false`", "net": "a net", "expr": "an expression"}
-PARAMETERS = {"fill": "n, ...", "eye": "n", "linspace": "low, high, n"}  # by rule; numbers and arrays are a, b or x
+# By rule; other arguments are x, or a, b, ... where there are several.
+PARAMETERS = {
+    "fill": "n, ...",
+    "eye": "n",
+    "linspace": "low, high, n",
+    "repeat": "x, n",
+    "reshape": "x, n, ...",
+    "range": "a, b",
+    "scan": "f, init, x, ...",
+}
+AXES = {None: "", "all": ", axis = all", "first": ", axis = 0", "last": ", axis = last"}
 
 
 def laws() -> str:
@@ -40,7 +50,11 @@ def laws() -> str:
 
 def functions() -> str:
     """One row a function that an expression can call, and the constants."""
-    rows = [(f"`{row.name}({_parameters(row)})`", row.doc) for row in FUNCTIONS.values() if row.name in CALLABLE]
+    rows = [
+        (f"`{row.name}({_parameters(row)}{AXES[row.axis]})`", row.doc)
+        for row in FUNCTIONS.values()
+        if row.name in CALLABLE
+    ]
     constants = ", ".join(f"`{name}`" for name in CONSTANTS)
     return f"{_table(('function', ''), rows)}\nConstants: {constants}.\n"
 

@@ -42,9 +42,8 @@ def evaluate(expr: Expr, env: Env) -> Array:
             from bsi.compiler.lower.simulators import simulate  # here, since equations hold expressions
 
             return simulate(expr, env)
-        case "pow" if expr.args[1].op == "const" and expr.args[1].integer and not expr.args[1].shape:
-            base = evaluate(expr.args[0], env)  # repeated products: exact for any sign of the base
-            return (base if expr.integer else jnp.asarray(base, float)) ** int(expr.args[1].value)
+        case "pow":
+            return _power(expr, env)
     return _function(expr, env, evaluate)
 
 
@@ -55,6 +54,14 @@ def _function(expr: Expr, env: Env, argument: Callable[[Expr, Env], Array]) -> A
     sizes = [int(arg.value) for arg in expr.args[count:]]
     options = {} if row.axis is None else {"axis": expr.value}
     return FUNCTIONS[expr.op](*values, *sizes, **options)
+
+
+def _power(expr: Expr, env: Env) -> Array:
+    base, exponent = expr.args
+    value = jnp.asarray(evaluate(base, env), int if expr.integer else float)
+    if exponent.op == "const" and exponent.integer and not exponent.shape:
+        return value ** int(exponent.value)  # repeated products: exact for any sign of the base
+    return jnp.power(value, evaluate(exponent, env))
 
 
 def _map(expr: Expr, env: Env) -> Array:

@@ -37,6 +37,12 @@ def _cloglog(p: Array) -> Array:
     return jnp.log(-jnp.log1p(-p))
 
 
+def _xlogy(a: Array, b: Array) -> Array:
+    """SciPy's, with gradient 0 at a = b = 0 as well."""
+    zero = a == 0
+    return jnp.where(zero, 0.0, a * jnp.log(jnp.where(zero, 1.0, b)))
+
+
 def _log_diff_exp(a: Array, b: Array) -> Array:
     """log(exp(a) - exp(b)), in whichever form keeps its digits (Mächler 2012, `log1mexp`)."""
     gap = jnp.asarray(a - b, float)
@@ -91,7 +97,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sub": jnp.subtract,
     "mul": jnp.multiply,
     "div": jnp.divide,
-    "pow": jnp.power,
     "neg": jnp.negative,
     "matmul": jnp.matmul,
     "lt": jnp.less,
@@ -147,7 +152,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "trigamma": _real(lambda x: special.polygamma(1, x)),
     "lbeta": _real(special.betaln),
     "lchoose": _lchoose,
-    "xlogy": _real(special.xlogy),
+    "xlogy": _real(_xlogy),
     "log_add_exp": _real(jnp.logaddexp),
     "log_diff_exp": _log_diff_exp,
     "minimum": jnp.minimum,
