@@ -311,7 +311,7 @@ def _check(
         inner = value.shape[len(value.shape) - rank :] if rank else ()
         wanted = tuple(event.get(axis, inner[i] if i < len(inner) else 0) for i, axis in enumerate(argument.axes))
         outer = value.shape[: len(value.shape) - rank]
-        if len(value.shape) < rank or inner != wanted or not shapes.fits(outer, batch):
+        if len(value.shape) < rank or not shapes.alike(inner, wanted) or not shapes.fits(outer, batch):
             _wrong_shape(env, at, call, row, argument, value, wanted, target, owner, components)
             good = False
         elif not _in_domain(env, at, row, argument, value) or not _above(env, at, row, argument, value, event):
