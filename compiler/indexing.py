@@ -68,7 +68,9 @@ def elaborate_index(env: Environment, item: ast.Expr, size: int, scope: Scope) -
         return None
     if not value.integer or fold.is_boolean(value) or len(value.shape) > 1:
         got = "a matrix" if value.integer and len(value.shape) > 1 else "not one"
-        env.report.add("E0304", f"an index is a whole number, and this is {got}", item)
+        divided = isinstance(item, ast.Binary) and item.operator == "/"
+        help = "`/` gives real numbers: `floor_divide(a, b)` gives whole ones" if divided else None
+        env.report.add("E0304", f"an index is a whole number, and this is {got}", item, help=help)
         return None
     reached = _reached(env, value, scope)
     if reached is not None and not (reached[0] >= 0 and reached[1] < size):
@@ -132,6 +134,8 @@ def _out_of_range(env: Environment, item: ast.Expr, value: Expr, low: int, high:
     help = None
     if wrong == size:
         help = "did you count from 1? Indices start at 0"
+    elif wrong < 0 and value.op != "const":
+        help = "start later, `for i in range(1, n)`, or ask first, `if i > 0 then ... else ...`"
     elif wrong < 0:
         help = f"indices do not count from the end: write `{size + wrong}`" if size + wrong >= 0 else None
     env.report.add("E0303", message, item, help=help)

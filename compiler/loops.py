@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from bsi.compiler import calls, expressions, fold, shapes, sizes
 from bsi.compiler.environment import Environment
+from bsi.compiler.functions import CALLABLE
 from bsi.compiler.ir import Expr
 from bsi.compiler.report import counted
 from bsi.compiler.scope import Scope
@@ -114,11 +115,12 @@ def _step(env: Environment, node: ast.Call, step: ast.Expr, count: int) -> ast.L
     declaration = env.declarations.get(step.id) if isinstance(step, ast.Name) else None
     op = node.function.id
     example = f"`let step(state, x) = ...`, then `{op}(step, init, xs)`"
-    if isinstance(step, ast.Name) and declaration is None:
+    if isinstance(step, ast.Name) and declaration is None and step.id not in CALLABLE:
         env.unknown(step, "function", (let.name.id for let in env.all(ast.Let) if let.parameters is not None))
         return None
     if not isinstance(step, ast.Name) or not isinstance(declaration, ast.Let) or declaration.parameters is None:
-        env.report.add("E0315", f"the first argument of `{op}` is the name of a function", step, help=example)
+        message = f"the first argument of `{op}` is the name of a function that the file declares"
+        env.report.add("E0315", message, step, help=example)
         return None
     env.used.add(step.id)
     if len(declaration.parameters) != count:

@@ -79,6 +79,14 @@ def same(*shapes: Shape) -> Shape | None:
     return None if None in axes else tuple(size for size in axes if size is not None)
 
 
+def alike(a: Shape, b: Shape) -> bool:
+    """Whether two shapes are one, dims included."""
+    try:
+        return same(a, b) is not None
+    except DimError:
+        return False
+
+
 def broadcast(*shapes: Shape) -> Shape:
     """NumPy's broadcasting, except that only a plain 1 stretches: an axis of a dim has the size of that dim."""
     result: list[int] = []
