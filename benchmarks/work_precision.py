@@ -7,6 +7,7 @@ exact draws are that far apart too, and their row is the floor.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -71,10 +72,14 @@ def error(draws: np.ndarray, seed: int) -> float:
     return sliced_wasserstein(draws, exact(1_000 + seed), seed=seed, resamples=2).value
 
 
+def _draw(sampler: AbstractSampler, key: jax.Array) -> jax.Array:
+    return sampler.sample(denoiser, key, (DRAWS, M))[0]
+
+
 def measure() -> Iterator[Figure]:
     yield Figure("exact draws (the floor)", [error(exact(seed), seed) for seed in range(SEEDS)], "", "sd")
     for name, make in SAMPLERS.items():
         for evaluations in EVALUATIONS:
-            draw = jax.jit(lambda key, s=make(evaluations): s.sample(denoiser, key, (DRAWS, M))[0])
+            draw = jax.jit(partial(_draw, make(evaluations)))
             errors = [error(np.asarray(draw(jr.key(seed))), seed) for seed in range(SEEDS)]
             yield Figure(f"{name}, {evaluations} evaluations", errors, "", "sd")
