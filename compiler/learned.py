@@ -82,9 +82,6 @@ def _places(env: Environment, call: ast.Call, types: Mapping[str, value_types.Va
     rest: list[ast.Argument] = []
     for argument in call.arguments:
         name = names.get(argument.name.id) if argument.name else None
-        if name in keyed:
-            env.report.add("E0428", f"`{name}` is given twice", argument, also=[(keyed[name], "the first time")])
-            return None
         if name:
             keyed[name] = argument
         else:

@@ -126,7 +126,9 @@ sample s = dpmpp(post)
     np.testing.assert_allclose(np.quantile(z, 0.5, axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(np.subtract(*np.quantile(z, [0.8413, 0.1587], axis=0)), 2, rtol=1e-3)
     far = jax.vmap(space.to_params)(8.0 * jr.normal(jr.key(0), (1_000, 4)))
-    assert (np.asarray(far["tau"]) > 0).all() and (np.asarray(far["w"]) >= 0).all() and (np.asarray(far["w"]) <= 1).all()
+    assert (
+        (np.asarray(far["tau"]) > 0).all() and (np.asarray(far["w"]) >= 0).all() and (np.asarray(far["w"]) <= 1).all()
+    )
     at = z[0]
     jacobian = jax.jacobian(lambda z: jnp.concatenate([jnp.ravel(v) for v in space.to_params(z).values()]))(at)
     np.testing.assert_allclose(space.log_jacobian(at), np.linalg.slogdet(jacobian)[1], rtol=1e-4)
