@@ -1,7 +1,7 @@
 """How editors colour a model, from the grammar and the tables: `python -m bsi.compiler.highlighting` writes it.
 
-`dsl/highlight.json` holds the rules that the Pygments lexer follows, `grammar/editors/bsi.tmLanguage.json` the same rules
-as a TextMate grammar (VS Code, Sublime Text, GitHub). Both take the first rule that fits where they stand.
+`dsl/highlight.json` holds the rules that the Pygments lexer follows, `grammar/editors/bsi.tmLanguage.json` the same
+rules as a TextMate grammar (VS Code, Sublime Text, GitHub). Both take the first rule that fits where they stand.
 """
 
 from __future__ import annotations

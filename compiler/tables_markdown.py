@@ -1,7 +1,7 @@
 """The tables of `grammar/README.md`, rendered from the compiler's own: laws, functions, options.
 
-`python -m bsi.compiler.tables_markdown` writes them between `<!-- generated: NAME -->` and `<!-- end -->`, and what editors
-colour by (`highlighting.py`).
+`python -m bsi.compiler.tables_markdown` writes them between `<!-- generated: NAME -->` and `<!-- end -->`, and what
+editors colour by (`highlighting.py`).
 """
 
 from __future__ import annotations

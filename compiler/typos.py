@@ -1,4 +1,4 @@
-"""One misspelled name is one mistake: every use of it is told together, at the place that is most likely wrong."""
+"""One mistake about a name is one diagnostic: all its uses are told together, a misspelling where it most likely is."""
 
 from __future__ import annotations
 
@@ -12,38 +12,41 @@ from bsi.dsl import ast
 from bsi.dsl.diagnostic import Diagnostic, Fix, Label
 from bsi.dsl.span import Source, Span
 
-UNKNOWN = "E0201"
+UNKNOWN, INDEXED = "E0201", "E0311"  # a name that is not known; a value with too few axes for its indices
 
 
 def gather(
     diagnostics: Sequence[Diagnostic], declared: Iterable[ast.Name], sources: Mapping[str, Source]
 ) -> list[Diagnostic]:
-    """`diagnostics` with all uses of one unknown name in one of them.
+    """`diagnostics` with all uses of one unknown name, or of one value without axes, in one of them.
 
     Where the unknown name is one slip away from a declared name that stands nowhere else, one of the two spellings is
     wrong: the one that the file has less often, counting texts and comments; of two equals the use.
     """
-    groups: dict[tuple[str, str], list[Diagnostic]] = {}
+    groups: dict[tuple[str, str, str], list[Diagnostic]] = {}
     for diagnostic in diagnostics:
-        name = _unknown(diagnostic, sources)
+        name = _subject(diagnostic, sources)
         if name:
-            groups.setdefault(name, []).append(diagnostic)
-    words = {file: Counter(re.findall(r"\w+", sources[file].text)) for file in {file for file, _ in groups}}
+            groups.setdefault((diagnostic.code, *name), []).append(diagnostic)
+    words = {file: Counter(re.findall(r"\w+", sources[file].text)) for file in {file for _, file, _ in groups}}
     lonely = [it for it in declared if words.get(it.span.file, {}).get(it.id) == 1]
     told: dict[int, Diagnostic] = {}
-    for (file, name), uses in groups.items():
-        near = next((it for it in lonely if it.span.file == file and slip(it.id, name)), None)
-        told[id(uses[0])] = _together(name, uses, near, words[file][name] > 1)
+    for (code, file, name), uses in groups.items():
+        near = (it for it in lonely if code == UNKNOWN and it.span.file == file and slip(it.id, name))
+        told[id(uses[0])] = _together(name, uses, next(near, None), words[file][name] > 1)
     left_out = {id(use) for uses in groups.values() for use in uses[1:]}
     return [told.get(id(diagnostic), diagnostic) for diagnostic in diagnostics if id(diagnostic) not in left_out]
 
 
-def _unknown(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> tuple[str, str] | None:
-    """The file and the name that a diagnostic does not know."""
-    if diagnostic.code != UNKNOWN or diagnostic.primary is None or diagnostic.primary.span.file not in sources:
+def _subject(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> tuple[str, str] | None:
+    """The file and the name that a diagnostic is about, if all about that name is one mistake."""
+    if diagnostic.code not in (UNKNOWN, INDEXED) or diagnostic.primary is None:
         return None
     span = diagnostic.primary.span
-    return span.file, sources[span.file].text[span.start : span.end]
+    if span.file not in sources:
+        return None
+    text = sources[span.file].text[span.start : span.end]
+    return span.file, text.partition("[")[0] if diagnostic.code == INDEXED else text
 
 
 def _together(name: str, uses: Sequence[Diagnostic], alone: ast.Name | None, often: bool) -> Diagnostic:

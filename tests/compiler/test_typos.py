@@ -31,7 +31,7 @@ def test_a_misspelled_use_is_told_where_it_is() -> None:
 
 def test_uses_of_a_name_that_nothing_resembles_are_told_together() -> None:
     found, at = the_one(changed("dim d = 2\n", ""))
-    assert at == "d" and [label.text for label in found.secondary] == ["used again", "used again"]
+    assert at == "d" and [label.text for label in found.secondary] == ["used again"]
 
 
 def test_comments_know_how_a_name_is_spelled() -> None:
@@ -48,3 +48,9 @@ def test_slips(other: str) -> None:
 @pytest.mark.parametrize("pair", [("theta", "theta"), ("z", "p"), ("n", "n3"), ("theta", "thxxa"), ("fit", "fitter")])
 def test_no_slips(pair: tuple[str, str]) -> None:
     assert not slip(*pair)
+
+
+def test_indices_into_one_value_without_axes_are_told_together() -> None:
+    text = "bsi 1\nlet u = 2\nlet a = u[0] + u[1] * u[2]\n"
+    found, at = the_one(text)
+    assert (found.code, at, len(found.secondary)) == ("E0311", "u[0]", 2)

@@ -1,4 +1,4 @@
-"""Every token of every model has its colour, in Pygments and in TextMate, and both follow the grammar and the tables."""
+"""Every token of every model has its colour, in Pygments and TextMate, and both follow the grammar and the tables."""
 
 from __future__ import annotations
 
