@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bsi.execute import Run
     from bsi.runtime.store import Store
 
+FIX_ROUNDS = 5
 OK, CHECK_FAILED, WRONG_MODEL, JOB_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -144,10 +145,12 @@ def show_run(run: Run) -> None:
 
 
 def check_files(files: Sequence[Path], values: Sequence[str], format: str, fix: bool) -> int:
-    results = [_checked(file, values) for file in files]
     if fix:
-        results = [_fixed(file, result, values) for file, result in zip(files, results, strict=True)]
-    diagnostics = sorted((d for r in results for d in r.diagnostics), key=Diagnostic.sort_key)
+        for file in files:
+            _fix(file, values)
+    results = [_checked(file, values) for file in files]
+    # a file that another one imports is looked at twice
+    diagnostics = sorted(dict.fromkeys(d for r in results for d in r.diagnostics), key=Diagnostic.sort_key)
     sources = {file: source for r in results for file, source in r.sources.items()}
     if format == "text":
         terminal.show_diagnostics(diagnostics, sources)
@@ -161,19 +164,16 @@ def check_files(files: Sequence[Path], values: Sequence[str], format: str, fix: 
     return WRONG_MODEL if has_errors(diagnostics) else OK
 
 
-def _fixed(file: Path, checked: Checked, values: Sequence[str]) -> Checked:
-    """Apply the fixes, last first so that spans stay true, and check again."""
-    if checked.source is None:
-        return checked
-    fixes = {fix.span: fix for d in checked.diagnostics for fix in d.fixes}
-    text, end = checked.source.text, len(checked.source.text) + 1
-    for span in sorted(fixes, reverse=True):
-        if span.end <= end:
-            text, end = text[: span.start] + fixes[span].replacement + text[span.end :], span.start
-    if text == checked.source.text:
-        return checked
-    file.write_text(text, encoding="utf-8")
-    return _checked(file, values)
+def _fix(file: Path, values: Sequence[str]) -> None:
+    """Apply the fixes for a file to it; what is mended may let others be seen, so a few times."""
+    from bsi.dsl.fixes import apply
+
+    for _ in range(FIX_ROUNDS):
+        checked = _checked(file, values)
+        text = apply(checked.source, checked.diagnostics) if checked.source else None
+        if checked.source is None or text is None or text == checked.source.text:
+            return
+        file.write_text(text, encoding="utf-8", newline="")
 
 
 def format_files(files: Sequence[Path], check: bool, diff: bool) -> int:
