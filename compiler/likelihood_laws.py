@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
-from bsi.compiler import distributions, expressions, shapes, value_types
+from bsi.compiler import distributions, expressions, learned, shapes, value_types
+from bsi.compiler.agreement import agrees
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Draw, Expr, Likelihood
+from bsi.compiler.nuisances import nuisance_type
 from bsi.compiler.scope import Scope
+from bsi.compiler.simulator_calls import is_stochastic
 from bsi.compiler.unknowns import arguments
 from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
@@ -29,27 +33,29 @@ def likelihood(env: Environment, declaration: ast.Likelihood) -> Likelihood | No
 
 
 def _likelihood(env: Environment, declaration: ast.Likelihood) -> Likelihood | None:
+    if isinstance(declaration.law, ast.Learned):
+        return learned.likelihood(env, declaration, declaration.law)
     given = arguments(env, declaration.given, declaration.name)
     type = value_types.value_type(env, declaration.type)
-    if isinstance(declaration.law, ast.Learned | ast.Implicit):
-        kind = "learned" if isinstance(declaration.law, ast.Learned) else "implicit SIMULATOR"
-        expressions.not_yet(env, f"`{kind}` likelihoods are", declaration.law)
-        return None
     if given is None or type is None:
         return None
     names = tuple(param.name.id for param in given)
-    scope = Scope(owner=f"`{declaration.name.id}`", params=frozenset(names))
+    scope = Scope(owner=f"`{declaration.name.id}`", params=frozenset(names), draws=itertools.count())
     row = _Row(declaration.observed, type)
     draws: tuple[Draw, ...] | None
     result: Expr | None = None
-    if isinstance(declaration.law, ast.Call):
-        draw = _observed(env, row, declaration.law, scope)
-        draws = (draw,) if draw else None
-    else:
-        draws, result = _body(env, declaration, declaration.law, row, scope)
+    match declaration.law:
+        case ast.Call() as law:
+            draw = _observed(env, row, law, scope)
+            draws = (draw,) if draw else None
+        case ast.Implicit(call=call):
+            result = _simulated(env, row, call, scope)
+            draws = () if result else None
+        case body:
+            draws, result = _body(env, declaration, body, row, scope)
     if draws is None:
         return None
-    explicit = result is None and len(draws) == 1
+    explicit = result is None and len(draws) == 1 and not is_stochastic(draws)
     name = declaration.name.id
     return Likelihood(name, type.shape, names, draws, result, explicit, declaration.observed.id, type.dims)
 
@@ -67,7 +73,16 @@ def _observed(env: Environment, row: _Row, call: ast.Call, scope: Scope) -> Draw
             help=f"declare `{name} : {base}`",
         )
         return None
+    if found and row.type.kind != "real" and not agrees(env, row.name.id, row.name, call, row.type, found):
+        return None
     return Draw(OBSERVED, found) if found else None
+
+
+def _simulated(env: Environment, row: _Row, call: ast.Call, scope: Scope) -> Expr | None:
+    """`implicit simulator(theta)`."""
+    declaration = env.find(call.function, ast.Simulator)
+    value = expressions.elaborate(env, call, scope) if declaration else None
+    return _result(env, row, call, value) if value else None
 
 
 def _body(
@@ -115,7 +130,7 @@ def _body(
         value = expressions.elaborate(env, statement.value, scope)
         good = good and value is not None
         if name == observed and not statement.let:
-            result = _result(env, row, statement, value) if value else None
+            result = _result(env, row, statement.value, value) if value else None
             good = good and result is not None
         elif not statement.let or name == observed:
             _misplaced(env, row, statement)
@@ -151,47 +166,12 @@ def _nuisance(
     return Draw(f"%{count}", found) if found else None
 
 
-def nuisance_type(env: Environment, call: ast.Call, scope: Scope) -> ValueType | None:
-    """A nuisance has no declared type: its shape is what its law's arguments broadcast to.
-
-    The arguments are elaborated twice (here, and against the shape found here); reports are not repeated.
-    """
-    row = distributions.row_of(env, call)
-    if row is None:
-        return None
-    batches: list[shapes.Shape] = []
-    event: shapes.Shape = ()
-    for position, argument in enumerate(call.arguments):
-        if row.components != (0, 0) and isinstance(argument.value, ast.Call) and argument.name is None:
-            inner = distributions.is_law(argument.value)
-            if inner:
-                type = nuisance_type(env, argument.value, scope)
-                if type is None:
-                    return None
-                batches.append(type.shape)
-                continue
-        name = argument.name.id if argument.name else None
-        axes = next((a.axes for i, a in enumerate(row.arguments) if a.name == name or (not name and i == position)), ())
-        value = expressions.elaborate(env, argument.value, scope)
-        if value is None:
-            return None
-        batches.append(value.shape[: len(value.shape) - len(axes)])
-        if row.axes and len(axes) <= len(value.shape) and axes:
-            event = value.shape[-1:]
-    try:
-        shape = shapes.broadcast(*batches) + event
-    except shapes.ShapeError as error:
-        env.report.add("E0301", f"arguments of `{row.name}`: {error}", call)
-        return None
-    return ValueType(shape, tuple(map(str, shape)), row.integer, None, None)
-
-
-def _result(env: Environment, row: _Row, statement: ast.Bind, value: Expr) -> Expr | None:
-    if value.shape != row.type.shape:
+def _result(env: Environment, row: _Row, node: ast.Expr, value: Expr) -> Expr | None:
+    if not shapes.alike(value.shape, row.type.shape):
         env.report.add(
             "E0302",
             f"`{row.name.id}` has {row.type.text}, but this value has {shapes.described(value.shape)}",
-            statement.value,
+            node,
             also=[(row.name, "declared here")],
         )
         return None
@@ -199,7 +179,7 @@ def _result(env: Environment, row: _Row, statement: ast.Bind, value: Expr) -> Ex
         env.report.add(
             "E0410",
             f"`{row.name.id}` is declared `int`, but this value is real",
-            statement.value,
+            node,
             also=[(row.name, "declared here")],
             help=f"declare `{row.name.id} : real`",
         )

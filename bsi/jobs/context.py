@@ -12,6 +12,7 @@ import numpy as np
 
 from bsi.compiler.ir import Options, Posterior, Program, Sample, SweepRef, Train
 from bsi.compiler.lower.model import LoweredModel
+from bsi.compiler.lower.python_host import Host
 from bsi.runtime.files import load_arrays, load_tree
 from bsi.runtime.progress import Progress
 from bsi.runtime.store import Store
@@ -55,7 +56,7 @@ class Context:
 
     @cached_property
     def lowered(self) -> LoweredModel:
-        return LoweredModel(self.program)
+        return LoweredModel(self.program, Host())
 
     def folder(self, job: str) -> Path:
         return self.store.read(self.keys[job]).path
