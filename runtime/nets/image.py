@@ -1,0 +1,101 @@
+"""What networks on images share: their shape, convolutions, norms and attention, batch first and channels last."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from bsi.runtime.nets.base import TIME_FEATURES, Linear, time_features
+
+
+@dataclass(frozen=True)
+class Image:
+    """Height, width and channels of a state, whose `m` entries are in that order, channels fastest."""
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def m(self) -> int:
+        return self.height * self.width * self.channels
+
+
+class Context(eqx.Module):
+    """Time and condition as one vector: a perceptron of the time's features plus one of the condition."""
+
+    time: Linear
+    condition: Linear
+    mix: Linear
+
+    def __init__(self, p: int, width: int, key: PRNGKeyArray):
+        keys = jr.split(key, 3)
+        self.time = Linear(TIME_FEATURES, width, keys[0])
+        self.condition = Linear(p, width, keys[1])
+        self.mix = Linear(width, width, keys[2], gain=2.0**0.5)
+
+    def __call__(self, time: Float[Array, "*t"], condition: Float[Array, "*c p"]) -> Float[Array, "*o w"]:
+        return jax.nn.silu(self.mix(jax.nn.silu(self.time(time_features(time)) + self.condition(condition))))
+
+
+class Conv(eqx.Module):
+    """A convolution with zero padding, `size` by `size`; weights N(0, gain²/inputs)."""
+
+    weight: Float[Array, "k k i o"]
+    bias: Float[Array, " o"]
+
+    def __init__(self, inputs: int, outputs: int, size: int, key: PRNGKeyArray, gain: float = 1.0):
+        spread = gain / math.sqrt(size * size * inputs)
+        self.weight = spread * jr.normal(key, (size, size, inputs, outputs))
+        self.bias = jnp.zeros(outputs)
+
+    def __call__(self, x: Float[Array, "n h w i"], stride: int = 1) -> Float[Array, "n h2 w2 o"]:
+        weight, bias = self.weight.astype(x.dtype), self.bias.astype(x.dtype)
+        dims = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(x, weight, (stride, stride), "SAME", dimension_numbers=dims) + bias
+
+
+def dense(layer: Linear, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
+    """A linear layer in the precision of `x`; weights stay in their own."""
+    return x @ layer.weight.astype(x.dtype) + layer.bias.astype(x.dtype)
+
+
+def group_norm(x: Float[Array, "n h w c"], groups: int) -> Float[Array, "n h w c"]:
+    """Zero mean and unit variance over pixels and channels of each group (Wu & He 2018), computed in float32."""
+    n, h, w, c = x.shape
+    y = x.astype(jnp.float32).reshape(n, h * w, groups, c // groups)
+    y = (y - y.mean((1, 3), keepdims=True)) * jax.lax.rsqrt(y.var((1, 3), keepdims=True) + 1e-5)
+    return y.reshape(x.shape).astype(x.dtype)
+
+
+def layer_norm(x: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
+    """Zero mean and unit variance over the last axis, computed in float32."""
+    y = x.astype(jnp.float32)
+    y = (y - y.mean(-1, keepdims=True)) * jax.lax.rsqrt(y.var(-1, keepdims=True) + 1e-6)
+    return y.astype(x.dtype)
+
+
+class Attention(eqx.Module):
+    """Multi-head self-attention over tokens."""
+
+    enter: Linear
+    leave: Linear
+    heads: int = eqx.field(static=True)
+
+    def __init__(self, width: int, heads: int, key: PRNGKeyArray, gain: float = 1.0):
+        assert width % heads == 0, "width is a multiple of heads"
+        first, second = jr.split(key)
+        self.enter = Linear(width, 3 * width, first)
+        self.leave = Linear(width, width, second, gain)
+        self.heads = heads
+
+    def __call__(self, x: Float[Array, "n t w"]) -> Float[Array, "n t w"]:
+        n, t, w = x.shape
+        query, key, value = jnp.split(dense(self.enter, x).reshape(n, t, self.heads, -1), 3, axis=-1)
+        return dense(self.leave, jax.nn.dot_product_attention(query, key, value).reshape(n, t, w))
