@@ -19,6 +19,7 @@ from bsi.compiler import (
     likelihood_laws,
     lints,
     observations,
+    operand_domains,
     posteriors,
     prior_laws,
     simulators,
@@ -119,6 +120,7 @@ def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> P
     checked = [(d, checks.check(env, d, samples)) for d in declarations if isinstance(d, ast.Check)]
     params = unknowns.params(env, [prior for prior in priors.values() if prior])
     unknowns.doubts(env, params)
+    operand_domains.check(env, params)
     if has_errors(env.report.diagnostics):
         return None
     samples = _run(env, _sound(samples), [check for _, check in checked if check])

@@ -124,7 +124,7 @@ def _built_in(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
         axis = max(len(args[0].shape) - 1, 0) if row.axis == "last" else 0 if row.axis else None
     if row.rule == "size":
         return _size(env, node, operands[0], args[0], axis or 0)
-    return expressions.combine(env, node, row.name, operands[:count], args, given, axis)
+    return expressions.combine(env, node, row.name, operands[:count], args, scope, given, axis)
 
 
 def _axis(env: Environment, node: ast.Call, row: Function, scope: Scope) -> int | None:

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 
 from bsi.compiler import functions, laws, options
-from bsi.compiler.ir import Table
+from bsi.compiler.ir import Expr, Table
 from bsi.compiler.report import Report, listed, suggest
 from bsi.dsl import ast
 from bsi.dsl.span import Source, Span
@@ -44,6 +44,18 @@ def article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else noun if noun == "data" else f"a {noun}"
 
 
+@dataclass(frozen=True)
+class Operand:
+    """`value`, written at `at`, as the operand of `op`, where all of `holds` are true; `loops` has the lengths of the
+    loops around it."""
+
+    at: ast.Expr
+    op: str
+    value: Expr
+    holds: tuple[Expr, ...]
+    loops: Mapping[str, int]
+
+
 @dataclass
 class Environment:
     """What the phases share. `declarations` holds the first declaration of every name."""
@@ -60,6 +72,7 @@ class Environment:
     data_values: dict[str, Any] = field(default_factory=dict)  # nested tuples, by name of data
     used: set[str] = field(default_factory=set)
     doubts: list[tuple[ast.Node, str, laws.Argument, str]] = field(default_factory=list)  # settled by `unknowns.doubts`
+    operands: list[Operand] = field(default_factory=list)  # settled by `operand_domains.check`
     calls: list[str] = field(default_factory=list)  # functions being inlined, outermost first
     _done: dict[tuple[str, str], Any] = field(default_factory=dict)
     _busy: list[tuple[str, str]] = field(default_factory=list)

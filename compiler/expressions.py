@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bsi.compiler import branches, calls, fold, indexing, loops, shapes, sizes, sources, value_types
+from bsi.compiler import branches, calls, fold, indexing, loops, operand_domains, shapes, sizes, sources, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.functions import ALIASES, CALLABLE, CONSTANTS, FUNCTIONS, OPERATORS
 from bsi.compiler.ir import Expr, labelled
@@ -186,7 +186,7 @@ def apply(env: Environment, node: ast.Expr, op: str, operands: tuple[ast.Expr, .
     args = tuple(elaborate(env, operand, scope) for operand in operands)
     if any(arg is None for arg in args):
         return None
-    return combine(env, node, op, operands, tuple(arg for arg in args if arg))
+    return combine(env, node, op, operands, tuple(arg for arg in args if arg), scope)
 
 
 def combine(
@@ -195,6 +195,7 @@ def combine(
     op: str,
     operands: tuple[ast.Expr, ...],
     args: tuple[Expr, ...],
+    scope: Scope,
     sizes: tuple[int, ...] = (),
     axis: int | None = None,
 ) -> Expr | None:
@@ -210,6 +211,7 @@ def combine(
         name = f"`{op}`: " if isinstance(node, ast.Call) else ""
         misfit(env, node, name, error, zip(operands, args, strict=True))
         return None
+    operand_domains.note(env, op, operands, args, scope)
     integer = row.kind == "int" or (row.kind == "same" and all(arg.integer for arg in args))
     if op == "pow" and integer and not (args[1].op == "const" and all(n >= 0 for n in fold.flat(args[1].value))):
         integer = False

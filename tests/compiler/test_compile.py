@@ -41,7 +41,7 @@ likelihood f(y : real | t) = {
 def test_dims_come_from_data() -> None:
     text = "bsi 1\ndim n, m\ndata A : real[n, m] = [[1, 2, 3], [4, 5, 6]]\ndata b : real[m] = [1, 2, 3]\n"
     assert compiled(text).dims == {"n": 2, "m": 3}
-    assert codes(text.replace("[1, 2, 3]\n", "[1, 2]\n")) == ["E0606"]
+    assert codes(text.replace("[1, 2, 3]\n", "[1, 2]\n")) == ["E0313"]
 
 
 def test_rows_come_from_observations() -> None:
