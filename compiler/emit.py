@@ -1,4 +1,4 @@
-"""What every phase made, as JSON: `bsi emit --stage ast|program|ir|plan`."""
+"""What every phase made: JSON of `bsi emit --stage ast|program|ir|plan`, and a NumPyro program of `--stage numpyro`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from bsi.compiler.ir import Program, canonical
+from bsi.compiler.numpyro_text import program_text
 from bsi.compiler.passes import with_seeds
 from bsi.compiler.plan import plan
 from bsi.dsl.parser import parse
@@ -22,15 +23,19 @@ class Nothing:
     def has(self, key: str) -> bool:
         return False
 
+    def resumes(self, key: str) -> bool:
+        return False
+
     def previous(self, model: str, name: str) -> dict[str, Any] | None:
         return None
 
 
 def emit(stage: str, source: Source | None, program: Program | None) -> str | None:
-    """JSON text of a stage, or None when an earlier phase failed.
+    """Text of a stage, or None when an earlier phase failed.
 
     `ast` is the syntax tree with its spans, `program` the checked declarations with their names and dims, `ir` the same
-    as it goes into keys, `plan` the jobs against an empty store.
+    as it goes into keys, `plan` the jobs against an empty store, all as JSON. `numpyro` is Python, of a program that
+    has no `numpyro_text.refusals`.
     """
     if stage == "ast":
         return None if source is None else _json(_tree(parse(source)[0]))
@@ -41,6 +46,8 @@ def emit(stage: str, source: Source | None, program: Program | None) -> str | No
             return _json({"name": program.name, "dims": program.dims, **_declarations(program, _tree)})
         case "ir":
             return _json(_declarations(program, canonical))
+        case "numpyro":
+            return program_text(program)
         case "plan":
             return _json([_tree(job) for job in plan(with_seeds(program, 0), Nothing())])
     raise ValueError(f"no stage {stage!r}: there are {', '.join(STAGES)}")
