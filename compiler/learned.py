@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bsi.compiler import sources, unknowns, value_types
+from bsi.compiler import fold, sources, supports, unknowns, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Learned, Likelihood, Table
 from bsi.compiler.report import counted, listed, suggest
@@ -20,6 +20,7 @@ from bsi.dsl import ast
 
 MINIMUM = 100  # draws: fewer say nothing of the tails, and a network would learn them by heart
 OBSERVED = "%x"
+_LEAVE_OUT = "leave such draws out of the file"
 
 
 def likelihood(env: Environment, declaration: ast.Likelihood, law: ast.Learned) -> Likelihood | None:
@@ -138,7 +139,12 @@ def _draws(env: Environment, call: ast.Call, name: str, table: Table, type: valu
 
 
 def _inside(env: Environment, at: ast.Node, name: str, table: Table, type: value_types.ValueType) -> bool:
-    """Whether all draws lie strictly within the bounds of the type: at a bound the working coordinates are infinite."""
+    """Whether all draws are of the type, strictly within its bounds: at one the working coordinates are infinite."""
+    wrong = supports.first_wrong(type.kind, fold.table_value(table)) if type.kind in supports.KINDS else None
+    if wrong:
+        (draw, *_), what = wrong
+        env.report.add("E0621", f"draw {draw} of `{name}` {what}", at, help=_LEAVE_OUT)
+        return False
     low, high = (bound.value if bound else None for bound in (type.lower, type.upper))
     strict = not type.integer
     size = math.prod(table.shape[1:])
@@ -152,7 +158,7 @@ def _inside(env: Environment, at: ast.Node, name: str, table: Table, type: value
                 "E0621",
                 f"draw {place // size} of `{name}` is {x:g}, {side} of its type",
                 at,
-                help=f"widen the bounds of `{name}`, or leave such draws out of the file",
+                help=f"widen the bounds of `{name}`; or {_LEAVE_OUT}",
             )
             return False
     return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping
 
 import jax
@@ -11,23 +10,16 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
-from numpyro.distributions import biject_to, constraints
+from numpyro.distributions import biject_to
 
-from bsi.compiler.ir import Learned, Param, Prior, Program, Support
+from bsi.compiler.ir import Learned, Param, Prior, Program
 from bsi.compiler.lower.coordinates import Coordinates, Params
 from bsi.compiler.lower.expr import Env, table_array
 from bsi.compiler.lower.forward import ROW
+from bsi.compiler.lower.supports import constraint
 from bsi.runtime.training import Table
 
 _SPLIT_SEED = 0
-
-
-def constraint(support: Support) -> constraints.Constraint:
-    """NumPyro's name for a support with constant bounds."""
-    low, high = (None if bound is None else float(bound.value) for bound in (support.lower, support.upper))
-    if low is None:
-        return constraints.real if high is None else constraints.less_than(high)
-    return constraints.greater_than(low) if high is None else constraints.interval(low, high)
 
 
 def arrays(program: Program, learned: Learned) -> dict[str, np.ndarray]:
@@ -42,13 +34,8 @@ class Empirical(Coordinates):
     gaussian = False
 
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env, draws: Mapping[str, np.ndarray]):
-        self.prior, self.data = prior, data
-        self.shapes = {name: params[name].shape for name in prior.params}
-        self.bijectors = {name: biject_to(constraint(params[name].support)) for name in prior.params}
-        sizes = [math.prod(shape) for shape in self.shapes.values()]
-        ends = np.cumsum(sizes).tolist()
-        self.places = {name: slice(end - n, end) for name, n, end in zip(self.shapes, sizes, ends, strict=True)}
-        self.m = sum(sizes)
+        super().__init__(prior, params, data)
+        self.bijectors = {name: biject_to(constraint(params[name].support, {})) for name in self.shapes}
         self.draws = {name: jnp.asarray(draws[name], jnp.float32) for name in prior.params}
         self.rows = len(self.draws[prior.params[0]])
         free = np.asarray(jax.vmap(self._unconstrain)(self.draws), np.float64)

@@ -107,30 +107,37 @@ def test_a_gaussian_prior_learned_from_draws(gaussian, posterior, point, alpha, 
 def test_coordinates_of_draws_invert_and_keep_bounds(tmp_path):
     """θ -> z -> θ, and no z leaves the types; z has median 0 and 68 % in an interval of length 2, as N(0, 1) has."""
     rng = np.random.default_rng(2)
-    tau, w = rng.gamma(2, 1, 500), rng.beta(2, 5, (500, 3))
+    tau, w, s = rng.gamma(2, 1, 500), rng.beta(2, 5, (500, 3)), rng.dirichlet([1, 2, 3], 500)
     text = """bsi 1
 param tau : real<lower = 0>
 param w : real<lower = 0, upper = 1>[3]
-prior p(tau, w) = learned file("both.json")
-posterior post(tau, w) = p(tau, w)
-sample s = dpmpp(post)
+param s : simplex[3]
+prior p(tau, w, s) = learned file("both.json")
+posterior post(tau, w, s) = p(tau, w, s)
+sample draws = dpmpp(post)
 """
-    model = LoweredModel(compiled(tmp_path, text, both={"tau": tau.tolist(), "w": w.tolist()}))
+    model = LoweredModel(compiled(tmp_path, text, both={"tau": tau.tolist(), "w": w.tolist(), "s": s.tolist()}))
     space = model.coordinates("p", "unconstrained")
-    assert isinstance(space, Empirical) and space.m == 4
-    params = {"tau": jnp.asarray(tau, jnp.float32), "w": jnp.asarray(w, jnp.float32)}
+    assert isinstance(space, Empirical) and space.m == 6
+    params = {name: jnp.asarray(value, jnp.float32) for name, value in {"tau": tau, "w": w, "s": s}.items()}
     z = jax.vmap(space.from_params)(params)
     again = jax.vmap(space.to_params)(z)
     np.testing.assert_allclose(again["tau"], tau, rtol=1e-4)
     np.testing.assert_allclose(again["w"], w, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(again["s"], s, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(np.quantile(z, 0.5, axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(np.subtract(*np.quantile(z, [0.8413, 0.1587], axis=0)), 2, rtol=1e-3)
-    far = jax.vmap(space.to_params)(8.0 * jr.normal(jr.key(0), (1_000, 4)))
+    far = jax.vmap(space.to_params)(8.0 * jr.normal(jr.key(0), (1_000, 6)))
     assert (
         (np.asarray(far["tau"]) > 0).all() and (np.asarray(far["w"]) >= 0).all() and (np.asarray(far["w"]) <= 1).all()
     )
     at = z[0]
-    jacobian = jax.jacobian(lambda z: jnp.concatenate([jnp.ravel(v) for v in space.to_params(z).values()]))(at)
+
+    def free(z):  # the last entry of a simplex follows from the others
+        params = space.to_params(z)
+        return jnp.concatenate([params["tau"][None], params["w"], params["s"][:2]])
+
+    jacobian = jax.jacobian(free)(at)
     np.testing.assert_allclose(space.log_jacobian(at), np.linalg.slogdet(jacobian)[1], rtol=1e-4)
     own, kept = space.parted(0.1)
     assert (own.rows, kept.rows) == (450, 50)
