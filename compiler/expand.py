@@ -38,11 +38,13 @@ def expand(program: Program) -> str:
 
 def _edits(program: Program, source: Source, declaration: ast.Declaration) -> list[Edit]:
     match declaration:
+        case ast.Simulator(call=call):
+            return [_block(source, declaration, "simulator", call.function.id, declaration.options, {})]
         case ast.Net(kind=kind):
             return [_block(source, declaration, "net", kind.id, declaration.options, {})]
         case ast.Train(objective=call, name=name):
-            network = program.trains[name.id].network
-            written = {} if network.name else {"network": _net(network)}
+            train = program.trains[name.id]
+            written = _table(train) | ({} if train.network.name else {"network": _net(train.network)})
             return [_block(source, declaration, "train", call.function.id, declaration.options, written)]
         case ast.Sample(method=call, name=name):
             block = _block(source, declaration, "sample", call.function.id, declaration.options, {})
@@ -85,9 +87,16 @@ def _fits(sample: Sample, call: ast.Call) -> list[Edit]:
 def _implied(train: Train) -> str:
     arguments = ", ".join(name for name in (train.prior, train.likelihood) if name)
     options = BLOCKS["train", train.objective].options
-    lines = [f"  {o.name} = {_net(train.network) if o.name == 'network' else _default(o)}" for o in options]
+    written = {**_table(train), "network": _net(train.network)}
+    lines = [f"  {o.name} = {written.get(o.name) or _default(o)}" for o in options]
     body = "\n".join(lines)
     return f"train {train.name} = {train.objective}({arguments}) {{\n{body}\n}}\n\n"
+
+
+def _table(train: Train) -> dict[str, str]:
+    """The size of a table, which may follow from the laws."""
+    simulations = dict(train.options)["simulations"]
+    return {} if simulations is None else {"simulations": _value(simulations)}
 
 
 def _net(net: Net) -> str:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from bsi.compiler import configure, likelihood_laws, missing, observations, posteriors, prior_laws, stored
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Options, Posterior, Prior, Sample, Train
+from bsi.compiler.ir import Options, Posterior, Prior, Sample, Simulator, Train
 from bsi.compiler.options import BLOCKS, Block
 from bsi.compiler.report import counted, listed
+from bsi.compiler.simulator_calls import outside_jax
 from bsi.dsl import ast
+
+_TABLE = 10_000  # simulations of a forward model that JAX cannot run, unless the model says how many
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,35 @@ def _settled(env: Environment, declaration: ast.Train, found: Laws, options: Opt
             help="remove it",
         )
         good = False
+    slow = _outside_jax(env, found)
+    if slow and "simulations" in given and values["simulations"] is None:
+        env.report.add(
+            "E0619",
+            f"`{slow.name}` is Python outside JAX, which cannot simulate anew at every step",
+            given["simulations"],
+            also=[(env.name_of(slow.name), "declared here")],
+            help=f"write a number, or leave it out: `simulations = {_TABLE:_}`",
+        )
+        good = False
     return resolved(env, found, options) if good else None
 
 
 def resolved(env: Environment, found: Laws, options: Options) -> Options:
-    """`options` with the coordinates that `auto` means."""
-    auto = "unconstrained" if _learned_prior(env, found.prior) else "rosenblatt"
-    return tuple((k, auto if (k, v) == ("coordinates", "auto") else v) for k, v in options)
+    """`options` with the coordinates that `auto` means, and a table of simulations where none can be fresh."""
+    values = dict(options)
+    if values["coordinates"] == "auto":
+        values["coordinates"] = "unconstrained" if _learned_prior(env, found.prior) else "rosenblatt"
+    if values["simulations"] is None and _outside_jax(env, found):
+        values["simulations"] = _TABLE
+    return tuple(values.items())
+
+
+def _outside_jax(env: Environment, found: Laws) -> Simulator | None:
+    """A Python simulator that the laws call and JAX cannot trace."""
+    prior, law = (env.declarations.get(name or "") for name in (found.prior, found.likelihood))
+    first = prior_laws.prior(env, prior) if isinstance(prior, ast.Prior) else None
+    second = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    return outside_jax((first, second))
 
 
 def _learned_prior(env: Environment, name: str) -> Prior | None:
@@ -254,6 +279,10 @@ def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | 
                 why, label = "is learned from pairs, which have none", "a file of simulations"
             elif not law.explicit:
                 why, label = "is implicit: it can only be simulated", "draws nuisance variables, or computes the row"
+            elif slow := outside_jax(law):
+                why = f"calls `{slow.name}`, Python outside JAX, which has no gradient"
+                label = "calls it"
+                help = "write the function in JAX and say `jax = true`, or sample by a trained network"
         if why and label and isinstance(declaration, ast.Prior | ast.Likelihood):
             env.report.add(
                 "E0407",

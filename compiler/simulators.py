@@ -6,9 +6,8 @@ The shapes of the arguments are those of a call, so a simulator's expressions ar
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bsi.compiler import calls, configure, expressions, fold, python_code, shapes, value_types
 from bsi.compiler.environment import Environment
@@ -26,15 +25,15 @@ CODES = {"target": "E0618", "module": "E0616", "function": "E0618"}
 
 @dataclass(frozen=True)
 class Declared:
-    """What a declaration says by itself. An `ode` or `sde` has a `state`'s name and the times of its rows in `saveat`
-    (a number, or a tuple); a `python` has `code`."""
+    """What a declaration says by itself. An `ode` or `sde` has a `state`'s name, and in `saveat` the times of its rows;
+    a `python` has `code`."""
 
     kind: str
     type: ValueType
     expressions: dict[str, ast.Expr]
     options: Options
     state: str = ""
-    saveat: Any = None
+    saveat: Expr | None = None
     code: PythonCode | None = None
 
     @property
@@ -121,8 +120,8 @@ def _names(env: Environment, declaration: ast.Simulator, state: str | None) -> b
     return good
 
 
-def _times(env: Environment, node: ast.Expr, t0: float) -> Any:
-    """The times of `saveat`: a number or a tuple of increasing numbers."""
+def _times(env: Environment, node: ast.Expr, t0: float) -> Expr | None:
+    """The times of `saveat`, a constant: a number or a vector of increasing numbers."""
     value = expressions.constant_value(env, node, "`saveat`")
     known = expressions.known_value(env, node, value, "`saveat`") if value else None
     if value is None or known is None:
@@ -144,7 +143,7 @@ def _times(env: Environment, node: ast.Expr, t0: float) -> Any:
             help="set `t0` to the time of `init`",
         )
         return None
-    return tuple(times) if value.shape else times[0]
+    return replace(fold.constant(tuple(times) if value.shape else times[0]), shape=value.shape)
 
 
 # ---------------------------------------------------------------- calls
@@ -236,7 +235,8 @@ def _equation(
     moving = scope.bind(found.state, Expr("ref", value=STATE, shape=init.shape)).bind(
         TIME_NAME, Expr("ref", value=TIME)
     )
-    values = {"init": init, "saveat": fold.constant(found.saveat)}
+    assert found.saveat
+    values = {"init": init, "saveat": found.saveat}
     good = True
     for key, node in found.expressions.items():
         if key == "init":
@@ -251,10 +251,10 @@ def _equation(
     if not good:
         return None
     row = values["observe"].shape if "observe" in values else init.shape
-    shape = (*fold.shape_of(found.saveat), *row)
-    if shape != found.type.shape:
+    shape = (*found.saveat.shape, *row)
+    if not shapes.alike(shape, found.type.shape):
         what = "state" if "observe" not in values else "observed quantity"
-        times = f"{len(found.saveat)} times, then " if isinstance(found.saveat, tuple) else ""
+        times = "a row for each time, then " if found.saveat.shape else ""
         env.report.add(
             "E0321",
             f"`{declaration.name.id}` is declared with {found.type.text}, but gives {shapes.described(shape)}",
@@ -271,10 +271,10 @@ def _fits(env: Environment, found: Declared, key: str, node: ast.Expr, value: Ex
         return True
     if key == "diffusion" and value.shape[:-1] == init.shape:
         return True
-    more = ", or one more axis," if key == "diffusion" else ""
+    more = " or one more axis" if key == "diffusion" else ""
     env.report.add(
         "E0320",
-        f"`{key}` needs the shape of the state{more} but this has {shapes.described(value.shape)}",
+        f"`{key}` needs the shape of the state{more}, but this has {shapes.described(value.shape)}",
         node,
         shapes.described(value.shape),
         also=[(found.expressions["init"], f"the state `{found.state}`: {shapes.described(init.shape)}")],
