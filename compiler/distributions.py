@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from bsi.compiler import domains, expressions, fold, shapes, supports, value_types
+from bsi.compiler import domains, expressions, fold, operand_domains, shapes, supports, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Expr, Law, Support
 from bsi.compiler.laws import ALIASES, LAWS, Argument, Bound, Last, LawRow
@@ -396,10 +396,12 @@ def _above(env: Environment, at: ast.Node, row: LawRow, argument: Argument, valu
 
 
 def _doubt(env: Environment, at: ast.Node, row: LawRow, argument: Argument, value: Expr) -> None:
-    """Notes a bare param where a domain is not the whole line, to be compared with its support once all priors are
-    known."""
+    """Notes what stands where a domain is not the whole line, to be compared with it once all supports are known."""
     if value.op == "ref" and argument.domain not in ("real", *domains.WHOLE):
         env.doubts.append((at, row.name, argument, value.value))
+    elif value.op != "ref" and argument.domain in domains.BOUNDS:
+        name, bounds = f"`{argument.name}` of `{row.name}`", domains.BOUNDS[argument.domain]
+        operand_domains.note_argument(env, at, name, value, bounds, domains.PHRASES[argument.domain])
 
 
 def _bounds_in_order(

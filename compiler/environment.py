@@ -46,14 +46,16 @@ def article(noun: str) -> str:
 
 @dataclass(frozen=True)
 class Operand:
-    """`value`, written at `at`, as the operand of `op`, where all of `holds` are true; `loops` has the lengths of the
-    loops around it."""
+    """`value`, written at `at`, as the operand of a function, or as the argument of a law that is said to be `phrase`.
+    `domain` is where it has to lie. All of `holds` are true of it; `loops` has the lengths of the loops around it."""
 
-    at: ast.Expr
-    op: str
+    at: ast.Node
+    name: str
     value: Expr
-    holds: tuple[Expr, ...]
-    loops: Mapping[str, int]
+    domain: tuple[float, float]
+    phrase: str = ""
+    holds: tuple[Expr, ...] = ()
+    loops: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Environment:
     read_table: TABLE_READER
     sources: Mapping[str, Source] = field(default_factory=dict)  # all files, by name
     modules: Mapping[str, str] = field(default_factory=dict)  # module (`nets`) -> its file
+    checks: tuple[ast.Check, ...] = ()
     tables: dict[str, Table] = field(default_factory=dict)  # by digest
     data_values: dict[str, Any] = field(default_factory=dict)  # nested tuples, by name of data
     used: set[str] = field(default_factory=set)

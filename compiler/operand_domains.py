@@ -1,4 +1,6 @@
-"""Operands that can leave the domain of their function: `log` of what may be negative, division by what may be 0.
+"""Operands that can leave the domain of their function, and arguments that of their law.
+
+`log` of what may be negative, division by what may be 0, a scale that may be negative.
 
 They are noted while expressions are read, and looked at when the supports of all params are known. Only what is certain
 is reported: a range that is reached (`ranges.exact`), outside of conditions that speak of the same names.
@@ -22,14 +24,21 @@ HELP = "bound what it is made of, take `exp(...)` of it, or ask first: `if x > 0
 
 def note(env: Environment, op: str, operands: tuple[ast.Expr, ...], args: tuple[Expr, ...], scope: Scope) -> None:
     """Remember an operand that its function does not take everywhere."""
+    if not args:
+        return  # a constructor of sizes alone
+    at, value, domain = operands[0], args[0], FUNCTIONS[op].domain
     if op == "div" and args[1].integer:
-        at, value = operands[1], args[1]
-    elif FUNCTIONS[op].domain or (op == "pow" and not _whole(args[1])):
-        at, value = operands[0], args[0]
-    else:
-        return
-    if value.op != "const":  # constants are computed, with an error of their own
-        env.operands.append(Operand(at, op, value, scope.holds, scope.ranges))
+        at, value, domain = operands[1], args[1], ranges.LINE
+    elif op == "pow" and not _whole(args[1]):
+        domain = ranges.HALF
+    if domain and value.op != "const":  # constants are computed, with an error of their own
+        env.operands.append(Operand(at, op, value, domain, "", scope.holds, scope.ranges))
+
+
+def note_argument(env: Environment, at: ast.Node, name: str, value: Expr, domain: ranges.Range, phrase: str) -> None:
+    """Remember an argument of a law, `name`, that has to lie in a domain."""
+    if value.op != "const":
+        env.operands.append(Operand(at, name, value, domain, phrase))
 
 
 def _whole(exponent: Expr) -> bool:
@@ -49,10 +58,12 @@ def check(env: Environment, params: Mapping[str, Param]) -> None:
         turns = {name: (0.0, n - 1.0) for name, n in operand.loops.items()}
         found = _range(env, operand.value, params, {**known, **turns})
         wrong = _wrong(operand, found) if found else None
-        if not wrong:
-            continue
-        also = [(env.name_of(name), "declared here") for name in sorted(names & params.keys())]
-        env.report.add("W0409", wrong, operand.at, also=also, help=HELP)
+        if wrong:
+            code, help = (
+                ("W0405", "give it a law on that range, or transform it") if operand.phrase else ("W0409", HELP)
+            )
+            also = [(env.name_of(name), "declared here") for name in sorted(names & params.keys())]
+            env.report.add(code, wrong, operand.at, also=also, help=help)
 
 
 def _range(
@@ -71,16 +82,17 @@ def _range(
 
 def _wrong(operand: Operand, found: ranges.Range) -> str | None:
     """What is wrong with an operand that ranges over `found`, or None."""
-    op, low_end, high_end = operand.op, *found
+    name, (low, high), (low_end, high_end) = operand.name, operand.domain, (found[0] + 0.0, found[1] + 0.0)
     shown = f"{'(' if math.isinf(low_end) else '['}{low_end:g}, {high_end:g}{')' if math.isinf(high_end) else ']'}"
-    if op == "div":
+    if name == "div":
         zero = low_end <= 0 <= high_end
         return f"this divides by whole numbers in {shown}, and 0 may be one of them" if zero else None
-    low, high = FUNCTIONS[op].domain or ranges.HALF
-    if operand.value.integer and op in ("log", "log2", "log10") and low_end <= 0 <= high_end:
-        return f"`{op}` of 0 is infinite, and these are whole numbers in {shown}"
+    if operand.value.integer and name in ("log", "log2", "log10") and low_end <= 0 <= high_end:
+        return f"`{name}` of 0 is infinite, and these are whole numbers in {shown}"
     if low_end >= low and high_end <= high:
         return None
+    if operand.phrase:
+        return f"{name} must be {operand.phrase}, but this ranges over {shown}"
     wanted = f"{low:g} to {high:g}"
     wanted = f"{low:g} or more" if math.isinf(high) else f"{high:g} or less" if math.isinf(low) else wanted
-    return f"`{'^' if op == 'pow' else op}` needs {wanted} here, but this ranges over {shown}"
+    return f"`{'^' if name == 'pow' else name}` needs {wanted} here, but this ranges over {shown}"
