@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from bsi import terminal
+from bsi import completion, terminal
 
 JOB_FAILED, INTERRUPTED = 3, 130
 
@@ -58,8 +58,14 @@ class Stage(StrEnum):
     plan = "plan"
 
 
-File = Annotated[Path, typer.Argument(help="a .bsi file", show_default=False)]
-Files = Annotated[list[Path], typer.Argument(help=".bsi files", show_default=False)]
+class Template(StrEnum):
+    gaussian = "gaussian"
+    regression = "regression"
+    ode = "ode"
+
+
+File = Annotated[Path, typer.Argument(help="a .bsi file", show_default=False, autocompletion=completion.models)]
+Files = Annotated[list[Path], typer.Argument(help=".bsi files", show_default=False, autocompletion=completion.models)]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="override a let, dim, sweep or a data file's path"),
@@ -137,9 +143,14 @@ def emit(file: File, stage: Annotated[Stage, typer.Option(help="which phase")], 
 
 
 @app.command()
-def explain(code: Annotated[str, typer.Argument(help="a code such as E0302", show_default=False)]) -> None:
-    """Explain a diagnostic: its cause, an example, the way out."""
-    from bsi.commands import explain_code
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(help="a code such as E0302", show_default=False, autocompletion=completion.explained),
+    ] = None,
+) -> None:
+    """Explain a diagnostic: its cause, an example, the way out. Without a code: list them all."""
+    from bsi.pages import explain_code
 
     raise typer.Exit(explain_code(code))
 
@@ -161,11 +172,14 @@ def info() -> None:
 
 
 @app.command()
-def new(name: Annotated[str, typer.Argument(help="the model's name", show_default=False)]) -> None:
-    """Start a model: a folder with a file that runs."""
-    from bsi.commands import new_model
+def new(
+    name: Annotated[str, typer.Argument(help="the model's name", show_default=False)],
+    template: Annotated[Template, typer.Option(help="what to start from")] = Template.gaussian,
+) -> None:
+    """Start a model: a folder with a commented file that runs, and its data."""
+    from bsi.starting import new_model
 
-    raise typer.Exit(new_model(name))
+    raise typer.Exit(new_model(name, template.value))
 
 
 @store_app.command("ls")

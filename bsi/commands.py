@@ -241,21 +241,6 @@ def emit_file(file: Path, stage: str, values: Sequence[str]) -> int:
     return OK
 
 
-def explain_code(code: str) -> int:
-    from bsi.dsl.explain import codes, explain
-
-    page = explain(code.upper())
-    if page is None:
-        import difflib
-
-        near = difflib.get_close_matches(code.upper(), codes(), n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"codes: {', '.join(codes())}"
-        terminal.show_diagnostics([Diagnostic("E0008", f"there is no code `{code}`", help=hint)], {})
-        return WRONG_MODEL
-    terminal.out(page)
-    return OK
-
-
 def report_again(folder: Path) -> int:
     from bsi.reporting import write_report
 
@@ -310,40 +295,4 @@ def collect_store(older_than: float | None) -> int:
     except _Wrong as wrong:
         return wrong.status
     terminal.say(f"removed {len(removed.keys)} entries, {removed.size / 1e6:.1f} MB")
-    return OK
-
-
-NEW_MODEL = """bsi 1
-
-# Ten measurements of one quantity, with a known error.
-
-dim n = 10
-
-param mu : real
-
-prior p(mu) = normal(0, 10)
-likelihood f(x : real | mu) = normal(mu, 1)
-
-observe obs : f[n] = simulate(mu = 2.5) { seed = 1 }
-
-posterior post(mu) = p(mu) * f(obs | mu)
-
-sample ode = flow_ode(post)
-sample ref = nuts(post)
-
-check rhat(ref) < 1.01
-check mean_error(ode, ref) < 0.15
-"""
-
-
-def new_model(name: str) -> int:
-    folder = Path(name)
-    file = folder / f"{folder.name}.bsi"
-    if file.exists():
-        wrong = Diagnostic("E0010", f"`{file}` exists already", help="choose another name")
-        terminal.show_diagnostics([wrong], {})
-        return WRONG_MODEL
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(NEW_MODEL, encoding="utf-8")
-    terminal.say(f"wrote {file}; run it: bsi run {file}")
     return OK
