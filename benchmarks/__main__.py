@@ -11,7 +11,7 @@ import jax
 
 from benchmarks.figure import HEADER
 
-NAMES = ("check", "two_moons", "eight_schools", "gaussian_tall", "work_precision")
+NAMES = ("check", "mutants", "two_moons", "eight_schools", "gaussian_tall", "work_precision")
 
 
 def main() -> None:
