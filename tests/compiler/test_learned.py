@@ -11,8 +11,9 @@ import pytest
 from bsi.compiler.analyse import compile_source
 from bsi.compiler.emit import Nothing
 from bsi.compiler.expand import expand
-from bsi.compiler.ir import Program
+from bsi.compiler.ir import Program, Table
 from bsi.compiler.plan import plan
+from bsi.compiler.tables_markdown import README
 from bsi.dsl.span import Source
 
 VALUES = {"theta": [[i / 7 % 1, i / 11 % 1] for i in range(100)], "x": [i / 3 % 1 for i in range(100)]}
@@ -124,6 +125,19 @@ def test_expanded_it_means_the_same(read) -> None:
     again, codes = read(expand(program))
     assert again is not None and codes == []
     assert {j.key for j in plan(again, Nothing())} == {j.key for j in plan(program, Nothing())}
+
+
+def test_the_reference_shows_a_learned_prior() -> None:
+    text = README.read_text(encoding="utf-8").split("## Learned laws\n")[1]
+    model = text.split("```bsi\n")[1].split("```")[0]
+
+    def read(path: Path, *, key: str) -> Table:
+        assert path.name == "draws.csv" and key in ("mean", "sd")
+        return Table((200,), [1 + i / 200 for i in range(200)], False)
+
+    program, diagnostics = compile_source(Source("model.bsi", model), read_table=read)
+    assert program is not None and not diagnostics
+    assert program.priors["p"].learned is not None and program.priors["p"].draws == program.priors["q"].draws
 
 
 def test_fits_of_one_posterior_share_coordinates(read) -> None:
