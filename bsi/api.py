@@ -26,7 +26,7 @@ Profile = Literal["full", "smoke"]
 
 @dataclass(frozen=True)
 class Checked:
-    """What reading a file gave: a program unless there are errors. `sources` are the texts of the file and its imports."""
+    """What reading a file gave: a program unless there are errors. `sources`: texts of the file and its imports."""
 
     source: Source | None
     program: Program | None
@@ -97,7 +97,7 @@ class Model:
 
         Raises:
             BsiError: the model has Python simulators, and was loaded without `allow_python`; nothing has been run.
-            bsi.failure.JobFailure: a job failed; what others computed is kept.
+            bsi.failure.RunFailure: a job failed; those that do not need it ran, and their results are kept.
         """
         if not self.allow_python and (refused := refusals(self.program)):
             raise BsiError(refused)

@@ -56,6 +56,7 @@ class Stage(StrEnum):
     program = "program"
     ir = "ir"
     plan = "plan"
+    numpyro = "numpyro"
 
 
 class Template(StrEnum):
@@ -119,11 +120,17 @@ def fmt(
 
 
 @app.command()
-def plan(file: File, values: Set = None, seed: Seed = 0, profile: ProfileOption = Profile.full) -> None:
+def plan(
+    file: File,
+    values: Set = None,
+    seed: Seed = 0,
+    profile: ProfileOption = Profile.full,
+    format: Annotated[RunFormat, typer.Option(help="json prints the plan as data")] = RunFormat.text,
+) -> None:
     """Say what a run would compute or reuse, and why."""
     from bsi.commands import plan_file
 
-    raise typer.Exit(plan_file(file, values or [], seed, profile.value))
+    raise typer.Exit(plan_file(file, values or [], seed, profile.value, format.value))
 
 
 @app.command()
@@ -136,7 +143,7 @@ def expand(file: File, values: Set = None) -> None:
 
 @app.command()
 def emit(file: File, stage: Annotated[Stage, typer.Option(help="which phase")], values: Set = None) -> None:
-    """Print a phase of the compiler as JSON."""
+    """Print a phase of the compiler as JSON, or the model as a NumPyro program."""
     from bsi.commands import emit_file
 
     raise typer.Exit(emit_file(file, stage.value, values or []))

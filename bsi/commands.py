@@ -107,7 +107,7 @@ def _run(
 ) -> int:
     from rich.console import Console
 
-    from bsi.failure import JobFailure
+    from bsi.failure import RunFailure
     from bsi.progress import TerminalProgress
 
     if profile == "smoke":
@@ -118,26 +118,25 @@ def _run(
     except BsiError as refused:
         terminal.show_diagnostics(refused.diagnostics, sources)
         return WRONG_MODEL
-    except JobFailure as failure:
-        terminal.show_diagnostics([failure.diagnostic], sources)
-        return JOB_FAILED
+    except RunFailure as failure:
+        run = failure.run
     except KeyboardInterrupt:
         terminal.say("interrupted: run it again, it resumes")
         return INTERRUPTED
     finally:
         progress.done()
-    terminal.show_diagnostics(run.warnings, sources)
+    terminal.show_diagnostics([*run.warnings, *run.failures], sources)
     show_run(run)
     if format == "json":
         terminal.out(json.dumps(run.summary(), indent=2))
-    return OK if run.passed else CHECK_FAILED
+    return JOB_FAILED if run.failures else OK if run.passed else CHECK_FAILED
 
 
 def show_run(run: Run) -> None:
     """Jobs, checks and where the results are."""
     for job in run.jobs:
         if job.kind != "check":
-            took = "reused" if job.reused else f"{job.seconds:.1f} s"
+            took = f"{job.seconds:.1f} s" if job.status == "done" else job.status
             terminal.say(f"  {job.kind:<9} {job.name:<16} {took}")
     for check in run.checks:
         terminal.say(f"  {check.line()}")
@@ -206,16 +205,22 @@ def format_files(files: Sequence[Path], check: bool, diff: bool) -> int:
     return status
 
 
-def plan_file(file: Path, values: Sequence[str], seed: int, profile: Profile) -> int:
+def plan_file(file: Path, values: Sequence[str], seed: int, profile: Profile, format: str) -> int:
     try:
-        model, _ = _model(file, values)
+        model, sources = _model(file, values)
         with _store() as store:
-            from bsi.cost import describe
+            from bsi.cost import as_json, costs, describe
 
-            terminal.out(describe(model.prepared(seed, profile), model.plan(seed=seed, profile=profile, store=store)))
+            program, jobs = model.prepared(seed, profile), model.plan(seed=seed, profile=profile, store=store)
+            estimates, refused = costs(program, jobs, store)
+            terminal.show_diagnostics(refused, sources)
+            if format == "json":
+                terminal.out(as_json(program, jobs, estimates))
+            else:
+                terminal.out(describe(jobs, estimates, terminal.columns()))
     except _Wrong as wrong:
         return wrong.status
-    return OK
+    return WRONG_MODEL if refused else OK
 
 
 def expand_file(file: Path, values: Sequence[str]) -> int:
@@ -231,9 +236,15 @@ def expand_file(file: Path, values: Sequence[str]) -> int:
 
 def emit_file(file: Path, stage: str, values: Sequence[str]) -> int:
     from bsi.compiler.emit import emit
+    from bsi.compiler.numpyro_text import refusals
 
     checked = _checked(file, values)
     terminal.show_diagnostics(checked.diagnostics, checked.sources)
+    if stage == "numpyro" and checked.program:
+        refused = refusals(checked.program)
+        terminal.show_diagnostics(refused, checked.sources)
+        if refused:
+            return WRONG_MODEL
     text = emit(stage, checked.source, checked.program)
     if text is None:
         return WRONG_MODEL

@@ -1,66 +1,174 @@
-"""What a plan will take, before anything runs: simulations, parameters, network evaluations, memory."""
+"""What a plan will take, before anything runs: simulations, parameters, network evaluations, memory, seconds."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bsi import terminal
 from bsi.compiler.ir import Program, Sample, SweepRef, Train
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.plan import Job
-from bsi.jobs.context import sweeps_of
+from bsi.dsl.diagnostic import Diagnostic
+from bsi.foresee import foresee, gigabytes
+from bsi.jobs.context import at_point, grid, sweeps_of
+from bsi.runtime.store import Store
+
+MARKS = {"compute": "+", "resume": "~", "reuse": "="}
 
 
-def describe(program: Program, jobs: Iterable[Job]) -> str:
-    """The plan as a table: `+` computes, `=` reuses."""
-    import jax
+@dataclass(frozen=True)
+class Cost:
+    """Of one job. What is not known in advance, or does not apply, is None.
 
+    `evaluations` counts states (draws times rows times points of the sweeps) times steps; a solver with several stages
+    takes so many times more. `memory` is in bytes and a lower bound; `seconds` is what the job took last time.
+    """
+
+    words: str = ""
+    simulations: int | None = None
+    parameters: int | None = None
+    draws: int | None = None
+    evaluations: int | None = None
+    memory: int | None = None
+    seconds: float | None = None
+
+
+def action(job: Job) -> str:
+    """What a run would do: compute, resume or reuse."""
+    return "reuse" if job.reused else "resume" if job.resumes else "compute"
+
+
+def costs(program: Program, jobs: Sequence[Job], store: Store) -> tuple[dict[str, Cost], list[Diagnostic]]:
+    """The cost of every job by name; and what would fail, seen on shapes alone."""
     lowered = LoweredModel(program)
-    rows = [["=" if job.reused else "+", job.kind, job.name, _cost(program, lowered, job), job.reason] for job in jobs]
-    device = jax.devices()[0]
-    return terminal.table(["", "job", "name", "cost", "why"], rows) + f"\non {device.platform} ({device.device_kind})"
+    found: dict[str, Cost] = {}
+    wrong: list[Diagnostic] = []
+    for job in jobs:
+        memory, problem = foresee(program, lowered, job)
+        if problem is None:
+            counts = _counts(program, lowered, job)
+            found[job.name] = Cost(**counts, memory=memory, seconds=store.seconds(program.name, job.name))
+        else:
+            found[job.name] = Cost()
+            wrong.append(problem)
+    return found, wrong
 
 
-def _cost(program: Program, lowered: LoweredModel, job: Job) -> str:
+def _counts(program: Program, lowered: LoweredModel, job: Job) -> dict[str, Any]:
     match job.kind:
         case "simulate":
-            return f"{dict(program.trains[job.node].options)['simulations']:_} simulations"
+            simulations = dict(program.trains[job.node].options)["simulations"]
+            return {"words": f"{simulations:_} simulations", "simulations": simulations}
         case "train":
             return _training(program.trains[job.node], lowered)
         case "sample":
             return _sampling(program, program.samples[job.node])
         case "reference":
-            options = dict(program.samples[job.node].options)
-            points = _points(program, program.samples[job.node])
-            if "chains" not in options:
-                return f"{options['draws']:_} stored draws"
-            draws = options["chains"] * options["draws"]
-            return f"{draws:_} draws in {options['chains']} chains" + (f" × {points} points" if points > 1 else "")
-    return ""
+            return _reference(program, program.samples[job.node])
+    return {}
 
 
-def _training(train: Train, lowered: LoweredModel) -> str:
+def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
     options = training_options(train)
-    simulations = dict(train.options)["simulations"]
-    source = "fresh simulations" if simulations is None else f"a table of {simulations:_}"
-    return f"{options.steps:_} steps × {options.batch} of {source}, {lowered.parameter_count(train):_} parameters"
+    table = dict(train.options)["simulations"]
+    source = "fresh simulations" if table is None else f"a table of {table:_}"
+    parameters = lowered.parameter_count(train)
+    return {
+        "words": f"{options.steps:_} steps × {options.batch} of {source}, {parameters:_} parameters",
+        "simulations": options.steps * options.batch if table is None else None,
+        "parameters": parameters,
+    }
 
 
-def _points(program: Program, sample: Sample) -> int:
-    return math.prod(len(program.sweeps[name].values) for name in sweeps_of(program, sample))
+def _reference(program: Program, sample: Sample) -> dict[str, Any]:
+    options = dict(sample.options)
+    if "chains" not in options:
+        return {"words": f"{options['draws']:_} stored draws", "draws": options["draws"]}
+    draws, points = options["chains"] * options["draws"], _points(program, sample)
+    return {"words": f"{draws:_} draws in {options['chains']} chains{_times(points)}", "draws": draws * points}
 
 
-def _sampling(program: Program, sample: Sample) -> str:
+def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     options: dict[str, Any] = dict(sample.options)
     posterior = program.posteriors[sample.posterior]
     rows = sum(program.observations[f.observation].rows for f in posterior.factors if f.observation)
     points = _points(program, sample)
     steps = options.get("steps")
-    cost = f"{options['draws']:_} draws × {rows} row{'s' if rows > 1 else ''}"
+    words = f"{options['draws']:_} draws × {rows} row{'s' if rows > 1 else ''}"
     if isinstance(steps, int):
-        cost += f" × {steps} steps"
+        words += f" × {steps} steps"
     elif not isinstance(steps, SweepRef):
-        cost += ", adaptive steps"
-    return cost + (f" × {points} points" if points > 1 else "")
+        words += ", adaptive steps"
+    each = [at_point(sample.options, point).get("steps") for point in grid(program, sweeps_of(program, sample))]
+    known = all(isinstance(n, int) for n in each)
+    return {
+        "words": words + _times(points),
+        "draws": options["draws"] * points,
+        "evaluations": options["draws"] * rows * sum(each) if known else None,
+    }
+
+
+def _points(program: Program, sample: Sample) -> int:
+    return len(grid(program, sweeps_of(program, sample)))
+
+
+def _times(points: int) -> str:
+    return f" × {points} points" if points > 1 else ""
+
+
+# ---------------------------------------------------------------- printing
+
+
+def describe(jobs: Sequence[Job], costs: Mapping[str, Cost], width: int | None) -> str:
+    """The plan for people: `+` computes, `~` goes on where it was broken off, `=` reuses. As a table where it fits."""
+    rows = [[MARKS[action(job)], job.kind, job.name, _said(job, costs[job.name]), job.reason] for job in jobs]
+    table = terminal.table(["", "job", "name", "cost", "why"], rows)
+    if width is not None and max(map(len, table.splitlines())) > width:
+        table = "\n".join(line for row in rows for line in _narrow(row, width))
+    device = _device()
+    return f"{table}\non {device['platform']} ({device['kind']})"
+
+
+def _narrow(row: list[str], width: int) -> list[str]:
+    mark, kind, name, cost, why = row
+    lines = [f"{mark} {kind} {name}"]
+    for text in filter(None, (cost, why)):
+        lines += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="      ")
+    return lines
+
+
+def _said(job: Job, cost: Cost) -> str:
+    parts = [cost.words]
+    if cost.memory is not None and cost.memory >= 1e8:
+        parts.append(f"≥ {gigabytes(cost.memory)}")
+    if cost.seconds is not None and cost.seconds >= 1 and not job.reused:
+        parts.append(f"{cost.seconds:.0f} s last time")
+    return ", ".join(filter(None, parts))
+
+
+def as_json(program: Program, jobs: Sequence[Job], costs: Mapping[str, Cost]) -> str:
+    """The plan as data."""
+    rows = [
+        {
+            "name": job.name,
+            "kind": job.kind,
+            "key": job.key,
+            "action": action(job),
+            "reason": job.reason,
+            "needs": list(job.needs),
+            **{name: value for name, value in asdict(costs[job.name]).items() if name != "words"},
+        }
+        for job in jobs
+    ]
+    return json.dumps({"schema": 1, "model": program.name, "device": _device(), "jobs": rows}, indent=2)
+
+
+def _device() -> dict[str, str]:
+    import jax
+
+    device = jax.devices()[0]
+    return {"platform": device.platform, "kind": device.device_kind}

@@ -15,8 +15,10 @@ import jax
 from bsi import lock
 from bsi.compiler.ir import Program
 from bsi.compiler.plan import Job, plan
-from bsi.dsl.diagnostic import Diagnostic
-from bsi.failure import about
+from bsi.dsl.diagnostic import BsiError, Diagnostic
+from bsi.dsl.render import render_json
+from bsi.failure import JobFailure, RunFailure, about, unforeseen
+from bsi.foresee import foresee
 from bsi.jobs import check as check_job
 from bsi.jobs import reference as reference_job
 from bsi.jobs import sample as sample_job
@@ -26,7 +28,7 @@ from bsi.jobs.context import Context
 from bsi.jobs.results import save_tree_of
 from bsi.runtime.files import write_atomically
 from bsi.runtime.progress import Progress
-from bsi.runtime.store import Checkpoint, Damaged, Entry, Store, enable_compilation_cache
+from bsi.runtime.store import Checkpoint, Damaged, Entry, Store, StoreError, enable_compilation_cache
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -34,7 +36,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class JobRecord:
-    """What became of a job; seconds are 0 for a reused one."""
+    """What became of a job: `status` is done, reused, failed or skipped. Seconds are 0 unless it was computed.
+
+    A failed job has its `diagnostic`, in the form of the JSON renderer; a skipped one has as reason which job failed.
+    """
 
     name: str
     kind: str
@@ -43,7 +48,9 @@ class JobRecord:
     seconds: float
     compile_seconds: float
     reason: str
+    status: str
     info: dict[str, Any] = field(default_factory=dict)
+    diagnostic: dict[str, Any] | None = None
 
 
 @dataclass
@@ -55,6 +62,7 @@ class Run:
     jobs: list[JobRecord]
     warnings: list[Diagnostic]
     enforced: bool
+    failures: list[Diagnostic] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -76,33 +84,64 @@ class Run:
 
 
 def execute(program: Program, out: Path, store: Store, progress: Progress, *, seed: int, profile: str) -> Run:
-    """Runs every job of the plan, in order.
+    """Runs every job of the plan, in order. After one has failed, those that do not need it still run.
 
     Raises:
-        JobFailure: a job failed; checks.json tells what was done before.
+        BsiError: a job cannot run, seen on shapes alone; nothing has been run.
+        RunFailure: some job failed; its `run` and checks.json tell what became of every job.
     """
     enable_compilation_cache(store)
     out.mkdir(parents=True, exist_ok=True)
     _keep_sources(program, out)
     jobs = plan(program, store)
     context = Context(program, store, progress, {job.name: job.key for job in jobs})
+    refused = [problem for job in jobs if (problem := foresee(program, context.lowered, job)[1])]
+    if refused:
+        raise BsiError(refused)
     run = Run(out, [], [], [], enforced=profile == "full")
     try:
+        lost: dict[str, str] = {}  # jobs without a result -> the failed one that each of them needs
         for job in jobs:
-            run.jobs.append(_run_job(context, job, run.warnings))
-            if job.kind == "train":
-                run.warnings += train_job.warnings(program, program.trains[job.node], run.jobs[-1].info)
-            if job.kind in ("sample", "reference"):
-                save_tree_of(context, job, out / f"{job.name}.nc")
-            if job.kind == "check":
-                run.checks.append(check_job.result(context, job))
+            cause = next((lost[name] for name in job.needs if name in lost), None)
+            record = _skipped(job, cause) if cause else _attempt(context, job, run, out)
+            run.jobs.append(record)
+            if record.status in ("failed", "skipped"):
+                lost[job.name] = cause or job.name
+                if job.kind == "check":
+                    run.checks.append(check_job.without_value(context, job, record.reason))
     finally:
         write_atomically(out / "checks.json", json.dumps(run.summary(), indent=2, allow_nan=False).encode())
         write_atomically(out / "bsi.lock", lock.content(program, jobs, seed=seed, profile=profile).encode())
     from bsi.reporting import write_report  # matplotlib: only when there is something to draw
 
     write_report(out)
+    if run.failures:
+        raise RunFailure(run)
     return run
+
+
+def _attempt(context: Context, job: Job, run: Run, out: Path) -> JobRecord:
+    """One job with what follows from it; a failure is noted in `run` and in the record."""
+    began = time.perf_counter()
+    try:
+        record = _run_job(context, job, run.warnings)
+        if job.kind == "train":
+            run.warnings += train_job.warnings(context.program, context.program.trains[job.node], record.info)
+        if job.kind in ("sample", "reference"):
+            save_tree_of(context, job, out / f"{job.name}.nc")
+        if job.kind == "check":
+            run.checks.append(check_job.result(context, job))
+    except JobFailure as failure:
+        run.failures.append(failure.diagnostic)
+        (found,) = json.loads(render_json([failure.diagnostic], context.program.sources))["diagnostics"]
+        reason = f"{found['code']}: {found['message']}"
+        seconds = time.perf_counter() - began
+        return JobRecord(job.name, job.kind, job.key, False, seconds, 0.0, reason, "failed", diagnostic=found)
+    return record
+
+
+def _skipped(job: Job, cause: str) -> JobRecord:
+    return JobRecord(job.name, job.kind, job.key, False, 0.0, 0.0, f"`{cause}` failed", "skipped")
 
 
 def _keep_sources(program: Program, out: Path) -> None:
@@ -121,15 +160,27 @@ def _run_job(context: Context, job: Job, warnings: list[Diagnostic]) -> JobRecor
         entry = store.look(job.key)
         if isinstance(entry, Entry):
             store.remember(context.program.name, job.name, job.key, job.inputs)
-            return JobRecord(job.name, job.kind, job.key, True, 0.0, 0.0, job.reason, entry.meta["info"])
+            return JobRecord(job.name, job.kind, job.key, True, 0.0, 0.0, job.reason, "reused", entry.meta["info"])
         if isinstance(entry, Damaged):
             message = f"the stored result of `{job.name}` is damaged and was computed again: {entry.reason}"
             warnings.append(about(context.program, job.node, "W0605", message, notes=(str(entry.path),)))
         meta: dict[str, Any] = {"name": job.name, "model": context.program.name, "inputs": job.inputs}
         with _stopwatch() as watch:
-            store.write(job.key, job.kind, meta, lambda folder: meta.update(_compute(context, job, folder)))
+            store.write(job.key, job.kind, meta, lambda folder: meta.update(_guarded(context, job, folder)))
         Checkpoint(store, job.key).clear()
-    return JobRecord(job.name, job.kind, job.key, False, watch[0], watch[1], job.reason, meta["info"])
+    return JobRecord(job.name, job.kind, job.key, False, watch[0], watch[1], job.reason, "done", meta["info"])
+
+
+def _guarded(context: Context, job: Job, folder: Path) -> dict[str, Any]:
+    """`_compute`, whose every failure is a diagnostic at the job's declaration, but for an unwritable disk."""
+    began = time.perf_counter()
+    try:
+        found = _compute(context, job, folder)
+    except (JobFailure, StoreError, OSError):
+        raise
+    except Exception as error:
+        raise unforeseen(context.program, job, error) from error
+    return {**found, "seconds": time.perf_counter() - began}
 
 
 def _compute(context: Context, job: Job, folder: Path) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def write_report(folder: Path) -> Path:
                 job["seconds"],
                 job["compile_seconds"],
                 job["reason"],
+                job["status"] if job["status"] in ("failed", "skipped") else "",
             )
             for job in jobs
         ),

@@ -31,6 +31,11 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stderr.isatty() else None
 
 
+def columns() -> int | None:
+    """The same for what is printed on stdout."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def show_diagnostics(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source]) -> None:
     """Diagnostics as text on stderr, in the order of the file."""
     from bsi.dsl.render.text import render_text

@@ -25,6 +25,10 @@ class Known(Protocol):
         """Whether the result of `key` is there."""
         ...
 
+    def resumes(self, key: str) -> bool:
+        """Whether a run of `key` was broken off, and can go on."""
+        ...
+
     def previous(self, model: str, name: str) -> dict[str, Any] | None:
         """Inputs of the last job of this name in this model."""
         ...
@@ -42,6 +46,7 @@ class Job:
     inputs: Inputs  # kept beside the result, so that the next plan can say what changed
     reused: bool
     reason: str
+    resumes: bool = False  # a run that was broken off left a checkpoint
 
 
 def plan(program: Program, known: Known) -> list[Job]:
@@ -51,8 +56,9 @@ def plan(program: Program, known: Known) -> list[Job]:
     def add(name: str, kind: Kind, node: str, inputs: Inputs, needs: tuple[str, ...] = ()) -> None:
         key = digest(kind, inputs)
         reused = known.has(key)
+        resumes = not reused and known.resumes(key)
         reason = "up to date" if reused else _reason(inputs, known.previous(program.name, name))
-        jobs[name] = Job(name, kind, key, needs, node, inputs, reused, reason)
+        jobs[name] = Job(name, kind, key, needs, node, inputs, reused, "was broken off" if resumes else reason, resumes)
 
     for train in program.trains.values():
         needs: tuple[str, ...] = ()

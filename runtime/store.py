@@ -185,6 +185,16 @@ class Store:
         note = _from_json(self._index(model, name))
         return None if note is None else note["inputs"]
 
+    def resumes(self, key: str) -> bool:
+        """Whether an unfinished job left a checkpoint."""
+        return Checkpoint(self, key).path.exists()
+
+    def seconds(self, model: str, name: str) -> float | None:
+        """How long the job took when it was last computed, if that result is still here."""
+        note = _from_json(self._index(model, name))
+        meta = _from_json(self._folder(note["key"]) / META) if note else None
+        return meta.get("seconds") if meta else None
+
     def ls(self) -> list[Row]:
         """Whole or damaged, every entry with readable metadata, oldest first."""
         rows = []

@@ -60,6 +60,12 @@ def result(context: Context, job: Job) -> CheckResult:
     )
 
 
+def without_value(context: Context, job: Job, reason: str) -> CheckResult:
+    """A check that was never computed: it does not pass."""
+    check = next(c for c in context.program.checks if c.text == job.node)
+    return CheckResult(check.text, None, None, check.operator, check.bound, False, "", f"not evaluated: {reason}")
+
+
 def _outcome(context: Context, check: Check, samples: list[Draws]) -> dict[str, Any]:
     metric = METRICS[check.metric]
     nothing = {"value": None, "standard_error": None, "at": ""}

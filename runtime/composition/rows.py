@@ -15,7 +15,7 @@ from bsi.runtime.process import signal_noise
 RowDenoiser = Callable[[Float[Array, "*b m"], Float[Array, ""], Float[Array, "*c p"]], Float[Array, "*o m"]]
 """`(u, ln η, x) -> E[θ | u, x]`, batch axes broadcasting: `ScoreNetwork.denoise`."""
 
-_STATES = 65_536  # draws times rows that one pass may hold
+STATES = 65_536  # draws times rows that one pass may hold
 
 
 class Rows(eqx.Module):
@@ -48,7 +48,7 @@ class Rows(eqx.Module):
     def _over_chunks(self, chunk: Callable[[Array, Array, Array], Array], u: Array) -> Array:
         """Sums over rows, as many at a time as memory allows; the last chunk is filled with rows of power 0."""
         n = len(self.powers)
-        size = max(1, min(n, _STATES // len(u)))
+        size = max(1, min(n, STATES // len(u)))
         if size == n:
             return chunk(self.x, self.powers, self.information)
         count = math.ceil(n / size)

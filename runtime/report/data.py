@@ -31,6 +31,7 @@ class Job:
     seconds: float | None
     compile_seconds: float | None = None
     reason: str = ""
+    status: str = ""  # failed or skipped, where it left no result
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def jobs(rows: Iterable[Job]) -> str:
             (
                 f"{escape(j.name)}{f'<small>{escape(j.reason)}</small>' if j.reason else ''}",
                 escape(j.kind),
-                "reused" if j.reused else "ran",
+                j.status or ("reused" if j.reused else "ran"),
                 f"<code>{escape(j.key[:12])}</code>",
                 number(j.seconds, 3),
                 number(j.compile_seconds, 3),

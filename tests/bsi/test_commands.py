@@ -86,6 +86,34 @@ def test_plan_names_costs_and_reasons(ran):
     assert not Path("runs/tiny/new").exists()
 
 
+def test_plan_as_data(ran):
+    write("tiny.bsi", edit(TINY, ("f(obs | mu)\n", "f(obs | mu)^2\n")))
+    plan = json.loads(cli("plan", "tiny.bsi", "--format", "json").out)
+    fit, ref, ode, check = plan["jobs"]
+    assert plan["schema"] == 1 and plan["model"] == "tiny" and plan["device"]["platform"] == "cpu"
+    assert [job["action"] for job in plan["jobs"]] == ["reuse", "compute", "compute", "compute"]
+    assert ode["evaluations"] == 200 * 3 * 10 and ode["draws"] == 200 and ref["draws"] == 1_000
+    assert fit["simulations"] == 20 * 32 and fit["parameters"] > 0 and fit["memory"] is None
+    assert ode["memory"] > 0 and ref["seconds"] > 0 and check["needs"] == ["ode", "ref"]
+
+
+def test_a_plan_fits_a_narrow_terminal(ran, monkeypatch):
+    from bsi import terminal
+
+    monkeypatch.setattr(terminal, "columns", lambda: 40)
+    lines = cli("plan", "tiny.bsi").out.splitlines()
+    assert max(map(len, lines)) <= 40 and "= train fit" in lines and "    up to date" in lines
+
+
+def test_a_plan_says_what_resumes(ran):
+    write("tiny.bsi", edit(TINY, ("steps = 20", "steps = 21")))
+    key = next(job["key"] for job in json.loads(cli("plan", "tiny.bsi", "--format", "json").out)["jobs"])
+    checkpoints = ran / "store/checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    (checkpoints / key).write_bytes(b"")
+    assert cli("plan", "tiny.bsi").out.splitlines()[1].startswith("~  train")
+
+
 def test_expand_is_the_same_model(ran):
     expanded = cli("expand", "tiny.bsi")
     assert expanded.status == 0 and "learning_rate = 0.001" in expanded.out

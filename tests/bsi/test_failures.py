@@ -44,7 +44,11 @@ def test_a_simulator_that_makes_nan_is_status_3(folder):
     assert failed.status == 3
     assert "error[R102]" in failed.err and "nan.bsi:8:1" in failed.err and "likelihood f(x" in failed.err
     assert "= help:" in failed.err
-    assert results("runs/nan")["jobs"] == [] and Path("runs/nan/bsi.lock").exists()
+    assert [(job["name"], job["status"]) for job in results("runs/nan")["jobs"]] == [
+        ("fit", "failed"),
+        ("ode", "skipped"),
+    ]
+    assert Path("runs/nan/bsi.lock").exists() and Path("runs/nan/report.html").exists()
 
 
 def test_simulations_that_were_left_out_are_a_warning(folder):
@@ -62,10 +66,69 @@ def test_a_solver_that_gives_up_is_status_3_and_loses_nothing(folder):
     failed = cli("run", "tiny.bsi")
     assert failed.status == 3 and "error[R103]" in failed.err and "sample ode = flow_ode" in failed.err
     assert Path("runs/tiny/ref.nc").exists() and not Path("runs/tiny/ode.nc").exists()
-    assert [job["name"] for job in results("runs/tiny")["jobs"]] == ["fit", "ref"]
+    jobs = {job["name"]: job for job in results("runs/tiny")["jobs"]}
+    assert {name: job["status"] for name, job in jobs.items()} == {
+        "fit": "done",
+        "ref": "done",
+        "ode": "failed",
+        "mean_error(ode, ref) < 0.5": "skipped",
+    }
+    assert jobs["ode"]["diagnostic"]["code"] == "R103" and jobs["ode"]["diagnostic"]["primary"]["line"] == 18
+    (check,) = results("runs/tiny")["checks"]
+    assert not check["passed"] and check["value"] is None and check["note"] == "not evaluated: `ode` failed"
     write("tiny.bsi", TINY)
     assert cli("run", "tiny.bsi").status == 0
     assert reused("runs/tiny") == {"fit": True, "ref": True, "ode": False, "mean_error(ode, ref) < 0.5": False}
+
+
+def test_jobs_that_do_not_need_a_failed_one_still_run(folder):
+    more = edit(TOO_FEW_STEPS, ("sample ref", "sample other = ddim(post, fit) { draws = 100, steps = 5 }\nsample ref"))
+    order = more.splitlines()
+    order.insert(0, order.pop(next(i for i, line in enumerate(order) if line.startswith("sample ode"))))
+    text = "bsi 1\n" + "\n".join(line for line in order if line != "bsi 1") + "\ncheck sd_error(other, ref) < 9\n"
+    write("tiny.bsi", text)
+    failed = cli("run", "tiny.bsi")
+    assert failed.status == 3 and failed.err.count("error[") == 1
+    status = {job["name"]: job["status"] for job in results("runs/tiny")["jobs"]}
+    assert [name for name, word in status.items() if word != "done"] == ["ode", "mean_error(ode, ref) < 0.5"]
+    passed = {check["text"]: check["passed"] for check in results("runs/tiny")["checks"]}
+    assert passed == {"mean_error(ode, ref) < 0.5": False, "sd_error(other, ref) < 9": True}
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_what_cannot_fit_in_memory_never_starts(folder, command):
+    write("tiny.bsi", edit(TINY, ("batch = 32", "batch = 50_000_000_000")))
+    refused = cli(command, "tiny.bsi")
+    assert refused.status == 2 and "error[E0514]" in refused.err and "train fit = score" in refused.err
+    assert not Path("runs/tiny/checks.json").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_what_does_not_fit_together_is_seen_on_shapes(folder, monkeypatch, command):
+    from bsi.runtime.score import ScoreNetwork
+
+    def broken(self, u, log_snr, x):
+        return u.reshape(7, 11)  # 200 draws of one number
+
+    monkeypatch.setattr(ScoreNetwork, "denoise", broken)
+    write("tiny.bsi", TINY)
+    refused = cli(command, "tiny.bsi")
+    assert refused.status == 2 and refused.err.count("error[E0901]") == 1 and "sample ode = ddim" in refused.err
+    assert not Path("runs/tiny/checks.json").exists()
+
+
+@pytest.mark.parametrize("error, code", [(ZeroDivisionError("no"), "E0901"), (MemoryError(), "R115")])
+def test_an_exception_in_a_job_is_a_diagnostic_at_its_declaration(folder, monkeypatch, error, code):
+    from bsi.jobs import sample
+
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(sample, "compute", broken)
+    write("tiny.bsi", TINY)
+    failed = cli("run", "tiny.bsi")
+    assert failed.status == 3 and f"error[{code}]" in failed.err and "sample ode = ddim" in failed.err
+    assert "Traceback" not in failed.err and Path("runs/tiny/ref.nc").exists()
 
 
 COMMANDS = [("run", "tiny.bsi"), ("plan", "tiny.bsi"), ("store", "ls"), ("store", "gc"), ("info",)]

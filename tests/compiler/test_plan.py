@@ -21,6 +21,9 @@ class Memory:
     def has(self, key: str) -> bool:
         return key in self.keys
 
+    def resumes(self, key: str) -> bool:
+        return False
+
     def previous(self, model: str, name: str) -> dict[str, Any] | None:
         return self.inputs.get(name)
 

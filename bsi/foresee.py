@@ -1,0 +1,166 @@
+"""Every job of a plan on shapes alone, before anything runs: what does not fit together is seen here, and how much
+memory the rest needs at least.
+
+A job is traced as it will run, without values. Memory is a lower bound, from arrays that XLA cannot avoid: the results
+of matrix products and convolutions. A job that needs more than there is cannot run.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from numpyro.handlers import seed, trace
+
+from bsi.compiler.ir import Program, Sample, Train
+from bsi.compiler.lower.model import LoweredModel, training_options
+from bsi.compiler.lower.numpyro_model import numpyro_model
+from bsi.compiler.plan import Job
+from bsi.dsl.diagnostic import Diagnostic
+from bsi.failure import about, unforeseen
+from bsi.jobs.context import grid, sweeps_of
+from bsi.runtime.composition.rows import STATES
+from bsi.runtime.training import Fit, Simulator
+
+_COPIES = 6  # of the weights while training: themselves, their average, the best ones, gradients, two moments
+_MOST = 2**30  # rows of a traced array: enough to exceed any memory, and JAX counts in 32 bits
+_HEAVY = ("dot_general", "conv_general_dilated")
+
+
+def foresee(program: Program, lowered: LoweredModel, job: Job) -> tuple[int | None, Diagnostic | None]:
+    """Bytes of memory that a job needs at least; or why it cannot run."""
+    look = {"simulate": _simulate, "train": _train, "sample": _sample, "reference": _reference}.get(job.kind)
+    if look is None or job.reused:
+        return None, None
+    try:
+        size = look(program, lowered, job.node)
+    except Exception as error:  # whatever tracing raises would be raised when the job runs
+        return None, unforeseen(program, job, error).diagnostic
+    limit = device_memory()
+    if size <= limit:
+        return size, None
+    message = f"`{job.name}` needs at least {gigabytes(size)} of memory, and there are {gigabytes(limit)}"
+    help = "lower `batch`, `draws`, `simulations` or the size of the net"
+    return size, about(program, job.node, "E0514", message, help=help)
+
+
+def device_memory() -> int:
+    """Bytes of the first device, or of the machine where the device is a CPU."""
+    stats = jax.devices()[0].memory_stats() or {}
+    return stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def gigabytes(size: int) -> str:
+    """Two digits of a number of bytes."""
+    return f"{size / 1e9:.2g} GB" if size >= 1e8 else f"{size / 1e6:.2g} MB"
+
+
+# ---------------------------------------------------------------- one look a kind
+
+
+def _simulate(program: Program, lowered: LoweredModel, name: str) -> int:
+    train = program.trains[name]
+    n = dict(train.options)["simulations"]
+    z, x = jax.eval_shape(lambda key: lowered.forward(train).simulate(key, 2), jr.key(0))
+    return n * 4 * (z.shape[1] + x.shape[1])
+
+
+def _train(program: Program, lowered: LoweredModel, name: str) -> int:
+    train = program.trains[name]
+    options = training_options(train)
+    batch = min(options.batch, _MOST)
+    z, x = _rows(lowered, train, batch)
+    if options.missing is not None:
+        x = jax.ShapeDtypeStruct((batch, 2 * x.shape[1]), x.dtype)  # rows `(x, seen)`
+
+    def losses(fit: Fit, z: Any, x: Any, log_snr: Any) -> Any:
+        return fit.score.loss(z, x, z, log_snr, log_snr), fit.moments.loss(z, x)
+
+    level = jax.ShapeDtypeStruct((batch,), z.dtype)
+    return sum(_heavy(losses, lowered.like(train), z, x, level)) + _COPIES * 4 * lowered.parameter_count(train)
+
+
+def _rows(lowered: LoweredModel, train: Train, n: int) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+    """Shapes of n simulations."""
+    source = lowered.source(train)
+    if isinstance(source, Simulator):
+        return jax.eval_shape(lambda key: source.simulate(key, n), jr.key(0))
+    return tuple(jax.ShapeDtypeStruct((n, size), jnp.float32) for size in (source.m, source.p))  # type: ignore
+
+
+def _sample(program: Program, lowered: LoweredModel, name: str) -> int:
+    node = program.samples[name]
+    draws, sizes = min(dict(node.options)["draws"], _MOST), [0]
+    for factor in program.posteriors[node.posterior].factors:
+        train = next((program.trains[fit] for fit in node.fits if program.trains[fit].likelihood == factor.law), None)
+        if train is None or factor.observation is None:
+            continue
+        fit, m = lowered.like(train), lowered.coordinates_of(train).m
+        rows = max(1, min(program.observations[factor.observation].rows, STATES // draws))
+        u = jax.ShapeDtypeStruct((1, draws, m), jnp.float32)
+        x = jax.ShapeDtypeStruct((rows, 1, *fit.score.residual.null.shape), jnp.float32)
+        sizes += _heavy(lambda fit, u, x: fit.score.denoise(u, jnp.zeros(()), x), fit, u, x)
+        to_params = lowered.coordinates_of(train).to_params
+        jax.eval_shape(jax.vmap(to_params), jax.ShapeDtypeStruct((draws, m), jnp.float32))
+    return 2 * max(sizes) + _results(program, node, draws)
+
+
+def _reference(program: Program, lowered: LoweredModel, name: str) -> int:
+    node = program.samples[name]
+    options = dict(node.options)
+    if "chains" not in options:
+        return _results(program, node, options["draws"])
+    posterior = program.posteriors[node.posterior]
+    sets = {f.observation: program.likelihoods[f.law] for f in posterior.factors if f.observation}
+    rows = {
+        name: np.zeros((program.observations[name].rows, *law.shape), int if _whole(law) else float)
+        for name, law in sets.items()
+    }
+    seen = {name: mask for name in sets if (mask := lowered.seen(name)) is not None}
+    model = numpyro_model(program, posterior, lowered.data, rows, seen)
+    powers = lowered.powers(posterior, grid(program, sweeps_of(program, node))[0])
+
+    def density(key: Any) -> list[Any]:
+        sites = trace(seed(model, key)).get_trace(powers).values()
+        return [jnp.sum(site["fn"].log_prob(site["value"])) for site in sites if site["type"] == "sample"]
+
+    largest = max(_heavy(density, jr.key(0)), default=0)
+    return options["chains"] * (2 * largest + 2 * _results(program, node, options["draws"]))
+
+
+def _whole(law: Any) -> bool:
+    return law.draws[-1].law.support.integer
+
+
+def _results(program: Program, node: Sample, draws: int) -> int:
+    """Bytes of the draws at all points of the sweeps, in single precision."""
+    size = sum(math.prod(program.params[name].shape) for name in program.posteriors[node.posterior].params)
+    return 4 * draws * size * len(grid(program, sweeps_of(program, node)))
+
+
+# ---------------------------------------------------------------- programs
+
+
+def _heavy(function: Callable[..., Any], *arguments: Any) -> list[int]:
+    """Bytes of every result that must exist in memory, in a program traced on shapes."""
+    arrays, static = eqx.partition(arguments, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct | jax.Array))
+    traced = jax.make_jaxpr(lambda arrays: jax.tree.leaves(function(*eqx.combine(arrays, static))))(arrays)
+    return list(_sizes(traced.jaxpr))
+
+
+def _sizes(program: Any) -> Iterator[int]:
+    for equation in program.eqns:
+        if equation.primitive.name in _HEAVY:
+            yield sum(math.prod(out.aval.shape) * out.aval.dtype.itemsize for out in equation.outvars)
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from _sizes(inner)
