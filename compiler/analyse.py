@@ -83,9 +83,10 @@ def analyse(
     if overrides:
         declarations = overriding.apply(declarations, overrides, report)
     table, twice = resolve(declarations, report)
-    env = Environment(source, report, table, linked.broken, twice, read_table, linked.sources, linked.modules)
+    asked = tuple(d for d in declarations if isinstance(d, ast.Check))
+    env = Environment(source, report, table, linked.broken, twice, read_table, linked.sources, linked.modules, asked)
     env.used |= linked.used
-    program = _elaborate(env, declarations)
+    program = _elaborate(env)
     everything = [*syntax, *linked.diagnostics, *report.diagnostics]
     complete = not linked.broken and not has_errors(everything)
     if complete and program is not None:
@@ -96,7 +97,7 @@ def analyse(
     return Analysis(None if has_errors(everything) else program, everything, linked.sources)
 
 
-def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> Program | None:
+def _elaborate(env: Environment) -> Program | None:
     """Every declaration once; a broken one leaves a hole, and a program is made only when there is none."""
     implied: dict[str, Train] = {}
     dims = {d.name.id: sizes.dim(env, d) for d in env.all(ast.Dim)}
@@ -117,7 +118,7 @@ def _elaborate(env: Environment, declarations: tuple[ast.Declaration, ...]) -> P
         configure.net(env, declaration)
     trains = {d.name.id: inference.train(env, d) for d in env.all(ast.Train)}
     samples = {d.name.id: inference.sample(env, d, implied) for d in env.all(ast.Sample)}
-    checked = [(d, checks.check(env, d, samples)) for d in declarations if isinstance(d, ast.Check)]
+    checked = [(d, checks.check(env, d, samples)) for d in env.checks]
     params = unknowns.params(env, [prior for prior in priors.values() if prior])
     unknowns.doubts(env, params)
     operand_domains.check(env, params)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from posixpath import normpath
+
+from bsi.compiler import lint_laws, lint_runs
 from bsi.compiler.environment import NOUNS, Environment
 from bsi.compiler.ir import Program
 from bsi.compiler.resolve import shadowed
@@ -14,6 +17,9 @@ RESULTS = (ast.Sample,)
 def lint(env: Environment, program: Program) -> None:
     """All lints of the file that is compiled; imported files are looked at when they are checked themselves."""
     _names(env)
+    _imported_twice(env)
+    for look in (*lint_laws.LINTS, *lint_runs.LINTS):
+        look(env, program)
 
 
 def _names(env: Environment) -> None:
@@ -33,3 +39,18 @@ def _names(env: Environment) -> None:
                 also=[(env.name_of(inner.id), "declared here")],
                 help="rename one of them",
             )
+
+
+def _imported_twice(env: Environment) -> None:
+    first: dict[str, ast.Import] = {}
+    for declaration in env.all(ast.Import):
+        module = normpath(declaration.path.value)
+        if env.is_own(declaration) and module in first:
+            env.report.add(
+                "W0423",
+                f"`{declaration.path.value}` is imported twice",
+                declaration,
+                also=[(first[module], "the first time")],
+                help=f"use `{first[module].name.id}` for both",
+            )
+        first.setdefault(module, declaration)

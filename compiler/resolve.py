@@ -11,6 +11,7 @@ from bsi.dsl import ast
 
 # A value may carry a built-in's name, since `beta` and `beta(1, 1)` are never confused; a function may not.
 CALLED = {**dict.fromkeys(functions.CALLABLE, "function"), **dict.fromkeys(laws.LAWS, "law")}
+SAMPLE_DIMS = ("chain", "draw")  # axes of every result, as ArviZ names them
 RESERVED = {**dict.fromkeys(("pi", "inf"), "number"), **dict.fromkeys(("true", "false"), "word")}
 
 
@@ -46,6 +47,13 @@ def resolve(
                 help=f"choose another name for this {noun}",
             )
         table[name.id] = declaration
+        if name.id in SAMPLE_DIMS and isinstance(declaration, ast.Param | ast.Sweep):
+            report.add(
+                "E0220",
+                f"`{name.id}` is the name of an axis of results",
+                name,
+                help=f"choose another name for this {noun}",
+            )
     return table, frozenset(twice)
 
 

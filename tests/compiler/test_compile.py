@@ -113,7 +113,7 @@ def test_warnings_can_be_allowed() -> None:
     assert codes("bsi 1\nlet a = 1  # bsi: allow W0401\n") == []
     assert codes("bsi 1\n# bsi: allow W0402, W0401\nlet a = 1\n") == ["W0411"]
     assert codes("bsi 1\nlet a = 1  # bsi: allow W0402\n") == ["W0401", "W0411"]
-    assert codes("bsi 1\nlet a = b  # bsi: allow E0201\n") == ["E0201"]
+    assert codes("bsi 1\nlet a = b  # bsi: allow E0201\n") == ["E0201", "W0410"]
 
 
 def test_one_mistake_gives_one_diagnostic() -> None:

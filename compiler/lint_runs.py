@@ -1,0 +1,110 @@
+"""Lints of training, sweeps and checks: what costs time and says nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from bsi.compiler.environment import Environment
+from bsi.compiler.ir import Check, Program
+from bsi.compiler.report import listed
+from bsi.dsl import ast
+
+SIMULATIONS = 100  # simulations for every unknown number below which a network sees little
+# What a metric can be: its value for samples as good as can be, and the largest there is.
+RANGES = {
+    "c2st": (0.5, 1.0),
+    "rhat": (1.0, math.inf),
+    "mean_error": (0.0, math.inf),
+    "sd_error": (0.0, math.inf),
+    "sliced_wasserstein": (0.0, math.inf),
+    "divergences": (0.0, math.inf),
+    "ess": (0.0, math.inf),
+}
+
+
+def few_simulations(env: Environment, program: Program) -> None:
+    """W0422."""
+    for declaration in env.all(ast.Train):
+        train = program.trains.get(declaration.name.id)
+        simulations = dict(train.options).get("simulations") if train else None
+        if train is None or not isinstance(simulations, int) or not env.is_own(declaration):
+            continue
+        numbers = sum(math.prod(program.params[name].shape) for name in program.priors[train.prior].params)
+        if simulations < SIMULATIONS * numbers:
+            option = next((o for o in declaration.options.items if o.name.id == "simulations"), declaration)
+            env.report.add(
+                "W0422",
+                f"{simulations:_} simulations are few for {numbers} unknown number{'s' * (numbers > 1)}",
+                option,
+                help=f"use {SIMULATIONS * numbers:_} or more, or `simulations = fresh`",
+            )
+
+
+def repeated_values(env: Environment, program: Program) -> None:
+    """W0417."""
+    for declaration in env.all(ast.Sweep):
+        values = program.sweeps[declaration.name.id].values
+        twice = next((x for i, x in enumerate(values) if x in values[:i]), None)
+        if twice is not None and env.is_own(declaration):
+            message = f"`{declaration.name.id}` has the value {twice:g} twice: the same is computed twice"
+            env.report.add("W0417", message, declaration.values, help="remove one of them")
+
+
+def checks(env: Environment, program: Program) -> None:
+    """W0413 to W0416."""
+    for check in program.checks:
+        at = next(d for d in env.checks if d.span == program.spans[check.text])
+        _one_chain(env, program, check, at)
+        _same_draws(env, program, check, at)
+        _pointless(env, check, at)
+
+
+def _one_chain(env: Environment, program: Program, check: Check, at: ast.Check) -> None:
+    sample = program.samples[check.samples[0]]
+    if check.metric == "rhat" and dict(sample.options).get("chains") == 1:
+        env.report.add(
+            "W0413",
+            f"`rhat` compares chains, but `{sample.name}` has only one",
+            at.metric,
+            also=[(env.name_of(sample.name), "1 chain")],
+            help="use four chains",
+        )
+
+
+def _same_draws(env: Environment, program: Program, check: Check, at: ast.Check) -> None:
+    if len(check.samples) != 2:
+        return
+    first, second = (program.samples[name] for name in check.samples)
+    seed = dict(first.options).get("seed")
+    if seed is not None and replace(first, name="") == replace(second, name=""):
+        env.report.add(
+            "W0414",
+            f"{listed(check.samples)} are the same draws: all their options are equal, seeds too",
+            at.metric,
+            also=[(env.name_of(name), "declared here") for name in check.samples],
+            help="give them different seeds",
+        )
+
+
+def _pointless(env: Environment, check: Check, at: ast.Check) -> None:
+    if check.metric not in RANGES:
+        return
+    best, most = RANGES[check.metric]
+    if check.operator.startswith("<"):
+        lucky = check.bound < best or (check.bound == best and check.operator == "<")
+        certain = check.bound >= most
+        limit = f"is {best:g} at best" if lucky else f"is {most:g} at most"
+    else:
+        lucky = check.bound >= most
+        certain = check.bound < best or (check.bound == best and check.operator == ">=")
+        limit = f"is {most:g} at most" if lucky else f"is {best:g} at least"
+    if lucky:
+        message = f"`{check.metric}` {limit}: this check passes by luck, if ever"
+        env.report.add("W0415", message, at.bound, help="use a bound that a good sample keeps")
+    elif certain:
+        message = f"`{check.metric}` {limit}: this check cannot fail"
+        env.report.add("W0416", message, at.bound, help="use a bound that a bad sample does not keep")
+
+
+LINTS = (few_simulations, repeated_values, checks)
