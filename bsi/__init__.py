@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bsi.api import load as load
     from bsi.dsl.diagnostic import BsiError as BsiError
     from bsi.dsl.diagnostic import Diagnostic as Diagnostic
+    from bsi.magic import load_ipython_extension as load_ipython_extension
 
 __version__ = "0.1.0"
 
@@ -25,6 +26,7 @@ _HOMES = {
     "load": "bsi.api",
     "BsiError": "bsi.dsl.diagnostic",
     "Diagnostic": "bsi.dsl.diagnostic",
+    "load_ipython_extension": "bsi.magic",  # `%load_ext bsi`
 }
 __all__ = [*_HOMES]
 
