@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bsi.compiler import configure, likelihood_laws, missing, observations, posteriors, prior_laws, stored
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Options, Posterior, Prior, Sample, Simulator, Train
+from bsi.compiler.ir import Net, Options, Posterior, Prior, Sample, Simulator, Train
 from bsi.compiler.options import BLOCKS, Block
 from bsi.compiler.report import counted, listed
 from bsi.compiler.simulator_calls import outside_jax
@@ -47,8 +47,29 @@ def _train(env: Environment, declaration: ast.Train) -> Train | None:
     settled = _settled(env, declaration, found, missing.settled(env, found.likelihood, rest))
     if settled is None:
         return None
-    network = dict(options)["network"]
+    network = _fitted(env, declaration, found, dict(options)["network"])
+    if network is None:
+        return None
     return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, network, settled)
+
+
+def _fitted(env: Environment, declaration: ast.Train, found: Laws, network: Net) -> Net | None:
+    """A net with what it must know of the laws: `set` the shape of a row."""
+    if network.kind != "set":
+        return network
+    law = env.declarations.get(found.likelihood or "")
+    likelihood = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    if likelihood is None or not likelihood.shape:
+        what = f"a row of `{found.likelihood}` is a single number" if likelihood else "a prior alone has no rows"
+        option = next(item for item in declaration.options.items if item.name.id == "network")
+        env.report.add(
+            "E0431",
+            f"a `set` net sees the elements of a row, but {what}",
+            option,
+            help="use `resmlp`; rows of an observation set are combined without a net",
+        )
+        return None
+    return replace(network, options=tuple(sorted((dict(network.options) | {"row": likelihood.shape}).items())))
 
 
 def _settled(env: Environment, declaration: ast.Train, found: Laws, options: Options) -> Options | None:

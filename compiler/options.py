@@ -81,6 +81,16 @@ BLOCKS: dict[tuple[str, str], Block] = {
         (_WIDTH, Option("depth", "int", 2, "number of residual blocks of two layers", lower=1), _ACTIVATION),
         "fully connected layers with residual connections",
     ),
+    ("net", "set"): Block(
+        (
+            _WIDTH,
+            Option("depth", "int", 2, "number of residual blocks of two layers", lower=1),
+            _ACTIVATION,
+            Option("embed", "int", 64, "units of the embedding of an element", lower=1),
+            Option("labels", "bool", False, "learn a label for every element: they are alike, but cannot change places"),
+        ),
+        "a resmlp that sees the elements of a row as a set, whatever their order",
+    ),
     ("train", "score"): Block(
         (
             Option("network", "net", None, "a `net`, or `mlp { ... }` in place; none: the default resmlp", words=NONE),
@@ -317,7 +327,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
 # Of the language but not of this version: using one says so instead of "unknown".
 LATER: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
-    "net": frozenset({"transformer", "unet", "dit", "set"}),
+    "net": frozenset({"transformer", "unet", "dit"}),
     "train": frozenset({"bsi", "exact", "distill", "flow_map"}),
     "sample": frozenset(
         {"reverse_sde", "predictor_corrector", "langevin", "belief", "smc", "one_step", "hmc", "exact_gaussian"}

@@ -104,5 +104,5 @@ def training_options(train: Train) -> TrainingOptions:
     net = dict(train.network.options)
     given = {name: value for name, value in train.options if value != "auto"}
     known = {name: given[name] for name in given if name in TrainingOptions.__dataclass_fields__}
-    architecture = Architecture(train.network.kind, net["width"], net["depth"], net["activation"])
+    architecture = Architecture(train.network.kind, **net)
     return TrainingOptions(architecture=architecture, **known)

@@ -24,13 +24,19 @@ FREQUENCIES = 8
 
 @dataclass(frozen=True)
 class Architecture:
-    """`kind` is a row of `nets.NETWORKS`; `depth` counts hidden layers (`mlp`) or blocks of two layers (`resmlp`)."""
+    """`kind` is a row of `nets.NETWORKS`; `depth` counts hidden layers (`mlp`) or blocks of two layers (`resmlp`).
+
+    `embed`, `labels` and `row` (the shape of a row of the condition) are for `set`.
+    """
 
     kind: str = "resmlp"
     width: int = 256
     depth: int = 2
     activation: str = "silu"
     dropout: float = 0.0
+    embed: int = 64
+    labels: bool = False
+    row: tuple[int, ...] = ()
 
 
 class AbstractNetwork(eqx.Module):

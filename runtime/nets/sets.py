@@ -1,0 +1,62 @@
+"""A permutation-invariant embedding of a row that is itself a set (Deep Sets, Zaheer et al. 2017, arXiv 1703.06114)."""
+
+from __future__ import annotations
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from bsi.runtime.nets.base import ACTIVATIONS, AbstractNetwork, Architecture, Linear
+from bsi.runtime.nets.resmlp import ResMlp
+
+
+class SetNet(AbstractNetwork):
+    """A `ResMlp` whose condition is `mean_i φ(x_i)` beside `log mean_i exp φ(x_i)`, over the leading axis of a row.
+
+    The condition comes flat, as `n` elements of a shape of their own, in one part, or two: values, and which are seen.
+    With labels every element has a learned one besides: for elements that are alike but have data of their own, so that
+    a sum over them is what matters and yet they cannot change places.
+    """
+
+    first: Linear
+    second: Linear
+    labels: Float[Array, "n e"] | None
+    trunk: ResMlp
+    elements: int = eqx.field(static=True)
+    parts: int = eqx.field(static=True)
+    activation: str = eqx.field(static=True)
+
+    def __init__(self, m: int, p: int, outputs: int, architecture: Architecture, key: PRNGKeyArray):
+        n, embed = architecture.row[0], architecture.embed
+        self.elements, self.parts = n, p // math.prod(architecture.row)
+        keys = jr.split(key, 4)
+        self.first = Linear(p // n, embed, keys[0])
+        self.second = Linear(embed, embed, keys[1], gain=2.0**0.5)
+        self.labels = jr.normal(keys[2], (n, embed)) if architecture.labels else None
+        self.trunk = ResMlp(m, 2 * embed, outputs, architecture, keys[3])
+        self.activation = architecture.activation
+
+    def __call__(
+        self,
+        state: Float[Array, "*b m"],
+        time: Float[Array, "*t"],
+        condition: Float[Array, "*c p"],
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "*o k"]:
+        return self.trunk(state, time, self.embed(condition), key=key)
+
+    def embed(self, condition: Float[Array, "*c p"]) -> Float[Array, "*c e"]:
+        """What the trunk sees of a row."""
+        x = jnp.moveaxis(condition.reshape(*condition.shape[:-1], self.parts, self.elements, -1), -3, -2)
+        x = x.reshape(*x.shape[:-2], -1)  # (..., n, parts * k)
+        activate = ACTIVATIONS[self.activation]
+        h = self.first(x)
+        h = activate(h if self.labels is None else h + self.labels)
+        h = self.second(h)
+        pooled = jax.nn.logsumexp(h, axis=-2) - math.log(self.elements)
+        return jnp.concatenate([jnp.mean(activate(h), axis=-2), pooled], axis=-1)
