@@ -178,7 +178,7 @@ def _number(env: Environment, option: Option, node: ast.Expr, value: Any) -> tup
 
 def _refuse(env: Environment, option: Option, node: ast.Expr, got: str, near: str | None = None) -> None:
     help = f"did you mean `{near}`?" if near else f"`{option.name}`: {option.doc}"
-    env.report.add("E0502", f"`{option.name}` is {_wanted(option)}, not {got}", node, help=help)
+    env.report.add("E0502", f"`{option.name}` is {_wanted(option)}, not {got}", node, help=help, fix=near)
 
 
 def _wanted(option: Option) -> str:

@@ -9,6 +9,7 @@ from bsi.compiler.environment import NOUNS, Environment
 from bsi.compiler.ir import Program
 from bsi.compiler.resolve import shadowed
 from bsi.dsl import ast
+from bsi.dsl.span import Span
 
 # What a model is read for: never unused.
 RESULTS = (ast.Sample,)
@@ -28,9 +29,10 @@ def _names(env: Environment) -> None:
             continue
         noun = NOUNS[type(declaration)]
         if name not in env.used and not isinstance(declaration, RESULTS):
-            env.report.add(
-                "W0401", f"the {noun} `{name}` is never used", env.name_of(name), help="remove it, or use it"
-            )
+            # An import that nothing uses is no misspelled name: it can go, and its line with it.
+            line = _line(env, declaration) if isinstance(declaration, ast.Import) else None
+            message = f"the {noun} `{name}` is never used"
+            env.report.add("W0401", message, env.name_of(name), help="remove it, or use it", remove=line)
         for inner, what in shadowed(declaration, env.declarations):
             env.report.add(
                 "W0402",
@@ -39,6 +41,13 @@ def _names(env: Environment) -> None:
                 also=[(env.name_of(inner.id), "declared here")],
                 help="rename one of them",
             )
+
+
+def _line(env: Environment, declaration: ast.Declaration) -> Span | None:
+    """The lines of a declaration, unless a comment stands in them."""
+    text, span = env.source.text, declaration.span
+    end = text.find("\n", span.end) + 1 or len(text)
+    return Span(span.start, end, span.file) if not text[span.end : end].strip() else None
 
 
 def _imported_twice(env: Environment) -> None:

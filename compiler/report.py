@@ -35,8 +35,10 @@ class Report:
         notes: Iterable[str] = (),
         help: str | None = None,
         fix: str | None = None,
+        remove: Span | None = None,
     ) -> None:
-        """Record one mistake at `at`. `fix` is text that may safely replace what stands there.
+        """Record one mistake at `at`. `fix` is text that may safely replace what stands there, `remove` a place that
+        may safely be left empty.
 
         A mistake already recorded under the same code at the same place (a function inlined twice) is left out.
         """
@@ -46,10 +48,12 @@ class Report:
         file = primary.span.file if primary else ""
         secondary = tuple(Label(_span(place), self.seen(text, file)) for place, text in also)
         help = self.seen(help, file) if help else help
-        fixes = ()
+        fixes: tuple[Fix, ...] = ()
         if fix is not None and primary:
             fix = self.seen(fix, file)
             fixes = (Fix(primary.span, fix, help or f"replace with `{fix}`"),)
+        elif remove is not None:
+            fixes = (Fix(remove, "", help or "remove it"),)
         texts = tuple(self.seen(note, file) for note in notes)
         self.diagnostics.append(Diagnostic(code, self.seen(message, file), primary, secondary, texts, help, fixes))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 import math
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bsi.compiler import expressions, fold, missing, value_types
@@ -67,7 +67,9 @@ def file(env: Environment, call: ast.Call, *, holes: bool = False, hint: str | N
             help = (
                 f"did you mean `{near}`?" if near else 'it is `file("path", key = "...", columns = [...], index = 0)`'
             )
-            env.report.add("E0608", problem if name not in given else f"`{name}` is given twice", argument, help=help)
+            message = problem if name not in given else f"`{name}` is given twice"
+            at = argument.name if near and argument.name and name not in given else argument
+            env.report.add("E0608", message, at, help=help, fix=near if at is argument.name else None)
             return None
         value = _file_argument(argument.value, name)
         if value is None:
@@ -84,8 +86,17 @@ def file(env: Environment, call: ast.Call, *, holes: bool = False, hint: str | N
         return replace(env.read_table(path, **given, **also), origin=Origin(str(path), **given))
     except TableError as error:
         at = places.get(error.argument, places["path"])
-        env.report.add(error.code, error.message, at, help=error.help or (hint if error.code == "E0604" else None))
+        help = error.help or (hint if error.code == "E0604" else None)
+        env.report.add(error.code, error.message, at, help=help, fix=_meant(at, error))
         return None
+
+
+def _meant(at: ast.Node, error: TableError) -> str | None:
+    """The text in quotes that would mend `error`; not for a path of keys, of which one part may be wrong."""
+    if error.near is None or not isinstance(at, ast.String) or (error.argument == "key" and "." in at.value):
+        return None
+    text = error.near if error.argument == "key" else str(PurePosixPath(at.value).with_name(error.near))
+    return f'"{text}"' if text.isprintable() and not set('"\\') & set(text) else None
 
 
 def _file_argument(node: ast.Expr, name: str) -> Any:

@@ -25,11 +25,15 @@ HOLES = frozenset({"", "na", "n/a", "nan", "null", "none", "."})  # in lower cas
 
 
 class TableError(Exception):
-    """Why a table cannot be read: a diagnostic's code and message, and the `file(...)` argument to point at."""
+    """Why a table cannot be read: a diagnostic's code and message, the `file(...)` argument to point at, and the name
+    that may have been meant there."""
 
-    def __init__(self, code: str, message: str, argument: str = "path", help: str | None = None):
+    def __init__(
+        self, code: str, message: str, argument: str = "path", help: str | None = None, near: str | None = None
+    ):
         super().__init__(message)
-        self.code, self.message, self.argument, self.help = code, message, argument, help
+        self.code, self.message, self.argument, self.near = code, message, argument, near
+        self.help = f"did you mean `{near}`?" if near else help
 
 
 def read_table(
@@ -53,8 +57,8 @@ def read_table(
         content = path.read_bytes()
     except FileNotFoundError:
         near = suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else None
-        help = f"did you mean `{near}`?" if near else "paths are relative to the .bsi file"
-        raise TableError("E0601", f"there is no file `{path.name}` here", help=help) from None
+        help = "paths are relative to the .bsi file"
+        raise TableError("E0601", f"there is no file `{path.name}` here", help=help, near=near) from None
     except OSError as error:
         raise TableError("E0601", f"`{path.name}` cannot be read: {error.strerror}") from None
     if suffix == ".csv":
@@ -113,8 +117,8 @@ def _csv(text: str, name: str, columns: tuple[str, ...] | None, single: bool, ho
     for column in chosen:
         if column not in header:
             near = suggest(column, header)
-            help = f"did you mean `{near}`?" if near else f"columns are {listed(header)}"
-            raise TableError("E0602", f"`{name}` has no column `{column}`", "key" if single else "columns", help)
+            argument, help = "key" if single else "columns", f"columns are {listed(header)}"
+            raise TableError("E0602", f"`{name}` has no column `{column}`", argument, help, near)
     places = [header.index(column) for column in chosen]
     values: list[Any] = []
     for (line, _), row in zip(lines[1:], rows[1:], strict=True):
@@ -161,8 +165,8 @@ def _json(text: str, name: str, key: str | None, holes: bool) -> Table:
         if not isinstance(value, dict) or part not in value:
             known = sorted(value) if isinstance(value, dict) else []
             near = suggest(part, known)
-            help = f"did you mean `{near}`?" if near else f"keys are {listed(known)}" if known else None
-            raise TableError("E0602", f"`{name}` has no key `{part}`", "key", help)
+            help = f"keys are {listed(known)}" if known else None
+            raise TableError("E0602", f"`{name}` has no key `{part}`", "key", help, near)
         value = value[part]
     if isinstance(value, dict):
         raise TableError(
@@ -208,8 +212,8 @@ def _npz(path: Path, key: str | None) -> Table:
             chosen = key if key is not None else members[0]
             if chosen not in members:
                 near = suggest(chosen, members)
-                help = f"did you mean `{near}`?" if near else f"arrays are {listed(members)}"
-                raise TableError("E0602", f"`{path.name}` has no array `{chosen}`", "key", help)
+                help = f"arrays are {listed(members)}"
+                raise TableError("E0602", f"`{path.name}` has no array `{chosen}`", "key", help, near)
             return _npy(archive.read(f"{chosen}.npy"), path.name)
     except (zipfile.BadZipFile, EOFError, NotImplementedError):
         raise TableError("E0603", f"`{path.name}` is not an npz archive") from None

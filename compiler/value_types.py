@@ -56,6 +56,7 @@ def _value_type(env: Environment, node: ast.Type) -> ValueType | None:
             f"no type is called `{base}`",
             node.base,
             help=f"did you mean `{nearest}`?" if nearest else f"types are {listed(known)}",
+            fix=nearest,
         )
         return None
     if kind and node.bounds:
