@@ -43,7 +43,7 @@ class Result:
     err: str
 
 
-def cli(*arguments: str) -> Result:
+def cli(*arguments: str | Path) -> Result:
     """`bsi ARGUMENTS` in this process; what is no exit is raised."""
     done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     return Result(done.exit_code, done.stdout, done.stderr)

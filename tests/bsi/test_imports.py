@@ -74,7 +74,7 @@ def test_commands_on_a_model_of_three_files(folder: Path) -> None:
     for stage in ("ast", "program", "ir", "plan"):
         assert cli("emit", model, "--stage", stage).status == 0
     assert cli("fmt", model, "--check").status == 0
-    program = bsi.load(model, **{"laws.sizes.width": 16}).program
+    program = bsi.load(model, **{"laws.sizes.width": "16"}).program  # pyright: ignore[reportArgumentType]
     assert dict(program.trains["laws.fit"].network.options)["width"] == 16
 
 

@@ -134,9 +134,8 @@ def test_a_name_of_the_importing_file_is_none_of_the_imported_one() -> None:
 
 
 def test_several_paths_to_one_file_are_one_module() -> None:
-    files = edited(
-        "m.bsi", '"parts/sizes.bsi" as sizes', '"parts/../parts/sizes.bsi" as sizes\nimport "./laws.bsi" as again  # bsi: allow W0423'
-    )
+    twice = '"parts/../parts/sizes.bsi" as sizes\nimport "./laws.bsi" as again  # bsi: allow W0423'
+    files = edited("m.bsi", '"parts/sizes.bsi" as sizes', twice)
     files["m.bsi"] = files["m.bsi"].replace("post(laws.theta)", "post(again.theta)")
     found = program(files)
     assert list(found.params) == ["laws.theta"] and list(found.dims) == ["sizes.d"]
