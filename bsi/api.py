@@ -14,7 +14,7 @@ from bsi.compiler.plan import Job, plan
 from bsi.dsl.diagnostic import BsiError, Diagnostic, has_errors
 from bsi.dsl.read import read_source
 from bsi.dsl.span import Source
-from bsi.permission import refusals
+from bsi.user_code import refusals
 
 if TYPE_CHECKING:
     from bsi.execute import Run

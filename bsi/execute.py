@@ -29,6 +29,7 @@ from bsi.jobs.results import save_tree_of
 from bsi.runtime.files import write_atomically
 from bsi.runtime.progress import Progress
 from bsi.runtime.store import Checkpoint, Damaged, Entry, Store, StoreError, enable_compilation_cache
+from bsi.user_code import failures_named
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -175,7 +176,8 @@ def _guarded(context: Context, job: Job, folder: Path) -> dict[str, Any]:
     """`_compute`, whose every failure is a diagnostic at the job's declaration, but for an unwritable disk."""
     began = time.perf_counter()
     try:
-        found = _compute(context, job, folder)
+        with failures_named(context.program, context.lowered.host):
+            found = _compute(context, job, folder)
     except (JobFailure, StoreError, OSError):
         raise
     except Exception as error:

@@ -22,16 +22,9 @@ from jaxtyping import Array, PRNGKeyArray
 
 from bsi.compiler.ir import Expr, PythonCode, Simulator
 from bsi.compiler.lower.expr import Env
+from bsi.compiler.python_code import PythonFailure
 
 HOST = "%host"
-
-
-class PythonFailure(Exception):
-    """User code that cannot be used; its `__cause__` is what it raised, if it raised."""
-
-    def __init__(self, code: str, simulator: str, message: str, help: str):
-        self.code, self.simulator, self.message, self.help = code, simulator, message, help
-        super().__init__(message)
 
 
 class Host:
