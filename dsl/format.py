@@ -125,7 +125,7 @@ def _align(lines: list[str], run: Sequence[tuple[int, str]]) -> None:
 def _declaration(chunk: Chunk, comments: Sequence[Token], source: Source) -> list[str]:
     """The lines of a declaration; a comment inside it but outside its brackets moves above it."""
     root = _tree(chunk, comments, source)
-    return [*root.before, *root.after, *lay_out(root.parts, product=chunk.noun == "POSTERIOR")]
+    return [*root.before, *root.after, *lay_out(root.parts)]
 
 
 def _tree(chunk: Chunk, comments: Sequence[Token], source: Source) -> Entry:

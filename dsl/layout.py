@@ -1,7 +1,12 @@
-"""Breaking a declaration into lines: what fits stands on one line, else brackets open, the last ones first."""
+"""Breaking a declaration into lines.
+
+What fits stands on one line. Else it breaks before its loosest operators outside brackets; where there are none,
+brackets open, the last ones first. The same holds for every part that is still too long.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +14,9 @@ from bsi.dsl.spacing import Piece, join
 
 WIDTH = 100
 INDENT = 2
+MANY = 8  # names between round brackets: more are filled into lines like the entries of a list
+# What a line may break before, loosest first; all of one row at once.
+BREAKS = (("for",), ("then", "else"), ("or",), ("and",), ("+", "-"), ("*", "/", "@"))
 
 
 @dataclass
@@ -60,20 +68,45 @@ def _flat(parts: Sequence[Piece | Group]) -> list[Piece]:
     return pieces
 
 
-def lay_out(parts: Sequence[Piece | Group], indent: int = 0, product: bool = False) -> list[str]:
-    """Lines without their own indentation's first part: the first starts at column `indent`, later ones bring theirs.
-
-    `product` allows a break before every `*` outside brackets, as a long posterior needs.
-    """
+def lay_out(parts: Sequence[Piece | Group], indent: int = 0) -> list[str]:
+    """Lines of which the first starts at column `indent` and the later ones bring their own indentation."""
     groups = [i for i, part in enumerate(parts) if isinstance(part, Group)]
     broken = {i for i in groups if parts[i].forced}  # pyright: ignore[reportAttributeAccessIssue]
     lines = _lines(parts, broken, indent)
-    if product and not _fits(lines, indent):
-        return _product(parts, indent)
+    if _fits(lines, indent):
+        return lines
+    segments = _segments(parts)
+    if len(segments) > 1:
+        return _stacked(segments, indent)
     order = sorted(groups, key=lambda i: (_brace(parts[i]), i))
     while not _fits(lines, indent) and (left := [i for i in order if i not in broken and _breakable(parts[i])]):
         broken.add(left[-1])
         lines = _lines(parts, broken, indent)
+    return lines
+
+
+def _segments(parts: Sequence[Piece | Group]) -> list[Sequence[Piece | Group]]:
+    """The parts, cut before their loosest operators; one segment if there are none."""
+    for row in BREAKS:
+        places = [i for i in range(1, len(parts) - 1) if _is_break(parts, i, row)]
+        if places:
+            return [parts[a:b] for a, b in itertools.pairwise([0, *places, len(parts)])]
+    return [parts]
+
+
+def _is_break(parts: Sequence[Piece | Group], i: int, row: Sequence[str]) -> bool:
+    """Whether one of the words of `row` stands here between two values; a sign has no space behind it."""
+    part = parts[i]
+    return isinstance(part, Piece) and part.text in row and part.space and _flat(parts[i + 1 : i + 2])[0].space
+
+
+def _stacked(segments: Sequence[Sequence[Piece | Group]], indent: int) -> list[str]:
+    """One segment below the other, all but the first indented."""
+    first, *rest = segments
+    lines = lay_out(first, indent)
+    for segment in rest:
+        head, *tail = lay_out(segment, indent + INDENT)
+        lines += [" " * (indent + INDENT) + head, *tail]
     return lines
 
 
@@ -121,9 +154,10 @@ def _entries(group: Group, indent: int) -> list[str]:
 
 
 def _plain(group: Group) -> bool:
-    """A list of single numbers or names: as many on a line as fit."""
+    """A list of single numbers or names, or many names between round brackets: as many on a line as fit."""
     words = (len(_flat(entry.parts)) <= 2 and not entry.before and not entry.after for entry in group.entries)
-    return group.opener.text == "[" and not group.tail and all(words)
+    enough = group.opener.text == "[" or (group.opener.text == "(" and len(group.entries) > MANY)
+    return enough and not group.tail and all(words)
 
 
 def _filled(group: Group, indent: int) -> list[str]:
@@ -134,13 +168,3 @@ def _filled(group: Group, indent: int) -> list[str]:
             lines.append(" " * indent)
         lines[-1] += (" " if lines[-1].strip() else "") + text
     return lines
-
-
-def _product(parts: Sequence[Piece | Group], indent: int) -> list[str]:
-    lines: list[list[Piece | Group]] = [[]]
-    for part in parts:
-        if isinstance(part, Piece) and part.text == "*":
-            lines.append([])
-        lines[-1].append(part)
-    pad = " " * (indent + INDENT)
-    return [join(_flat(lines[0])), *(pad + join(_flat(line)) for line in lines[1:])]

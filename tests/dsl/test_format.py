@@ -1,11 +1,14 @@
 """The formatter: one canonical layout that loses nothing."""
 
+import re
 from itertools import zip_longest
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bsi.dsl.diagnostic import has_errors
 from bsi.dsl.format import format_source, same
 from bsi.dsl.parser import parse
 from bsi.dsl.print import print_expr
@@ -68,6 +71,54 @@ def test_long_products_and_lists():
     assert lines[1:5] == [f"  * {factor}" for factor in factors[1:]]
     numbers = declarations(f"let a = [{', '.join(['1_000'] * 40)}]").split("\n")
     assert numbers[0] == "let a = [" and 90 < len(numbers[1]) <= 100
+
+
+def test_long_expressions_break_before_their_loosest_operators():
+    long = "a_name_of_a_fair_length"
+    lines = declarations(f"let s = {long} + {long} * {long} - {long} + -{long}").split("\n")
+    assert lines[:4] == [f"let s = {long}", f"  + {long} * {long}", f"  - {long}", f"  + -{long}"]
+    lines = declarations(f"let s = if {long} > 3 then {long} else if {long} < 2 then {long} else 3").split("\n")
+    assert [line.split()[0] for line in lines[1:-1]] == ["then", "else", "then", "else"]
+    lines = declarations(f"let s = {long} > 1 and {long} > 2 or {long} > 3 and {long} > 4 + {long}").split("\n")
+    assert [line.split()[0] for line in lines[:-1]] == ["let", "or"]
+    lines = declarations(f"let s = [sum over k in d : {long}[i] * {long}[k] + 2 for i in {long}]").split("\n")
+    assert lines[0] == "let s = [" and lines[2].strip().startswith("for i in")
+
+
+def test_many_names_fill_lines():
+    lines = declarations(f"prior p({', '.join(f'parameter_{i}' for i in range(12))}) = {{ a ~ normal(0, 1) }}").split(
+        "\n"
+    )
+    assert lines[0] == "prior p(" and len(lines) == 7 and 80 < len(lines[1]) <= 100
+
+
+ROOT = Path(__file__).parents[2]
+KEPT = ("examples/**/*.bsi", "bsi/templates/*/*.bsi")
+MODELS = sorted(path for pattern in (*KEPT, "tests/golden/*/*.bsi") for path in ROOT.glob(pattern))
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_every_model_formats(path):
+    """The formatter's own checks hold (else it gives no text), code fits, and ours are written as it writes them."""
+    source = Source(str(path), path.read_text(encoding="utf-8"))
+    text, diagnostics = format_source(source)
+    assert (text is None) == has_errors(diagnostics) and "E0901" not in {d.code for d in diagnostics}
+    if text is not None:
+        assert all(len(line.partition("#")[0].rstrip()) <= 100 for line in text.split("\n"))
+        assert text == source.text or not any(path.match(pattern) for pattern in KEPT)
+
+
+@pytest.mark.parametrize("path", [path for path in MODELS if "examples" in path.parts], ids=lambda path: path.stem)
+def test_layout_does_not_depend_on_the_lines_it_was_given(path):
+    """One layout: joining the lines of round and square brackets, or doubling every space, changes nothing."""
+    text = path.read_text(encoding="utf-8")
+    plain = formatted(re.sub(r" *#[^\n]*", "", text))
+    joined = re.sub(r"(?<=[(\[,])\n\s*", " ", plain)
+    joined = re.sub(r"\n\s*(?=[)\]])", "", joined)
+    assert formatted(joined) == plain
+    assert formatted(re.sub(r"(?<=\S) (?=\S)", "  ", plain)) == re.sub(
+        r'"[^"]*"', lambda m: m[0].replace(" ", "  "), plain
+    )
 
 
 def test_whole_file():
