@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bsi.compiler.ir import Program
-from bsi.compiler.python_code import PythonFailure
-from bsi.compiler.simulator_calls import simulators_in
+from bsi.compiler.simulator_calls import SimulatorFailure, simulators_in
 from bsi.dsl.diagnostic import Diagnostic, Label
 from bsi.failure import JobFailure, about
 
@@ -40,11 +39,11 @@ def failures_named(program: Program, host: Host | None) -> Iterator[None]:
     """A job's work: whatever it fails by, user code that failed meanwhile is the reason that is told.
 
     Raises:
-        JobFailure: user code failed.
+        JobFailure: user code failed, or a simulation that cannot be left out.
     """
     try:
         yield
-    except PythonFailure as failure:
+    except SimulatorFailure as failure:
         raise _named(program, failure) from failure.__cause__
     except JobFailure:
         if host and (failure := host.take()):
@@ -54,5 +53,5 @@ def failures_named(program: Program, host: Host | None) -> Iterator[None]:
         raise _named(program, failure) from failure.__cause__
 
 
-def _named(program: Program, failure: PythonFailure) -> JobFailure:
-    return JobFailure(about(program, failure.simulator, failure.code, failure.message, help=failure.help))
+def _named(program: Program, failure: SimulatorFailure) -> JobFailure:
+    return JobFailure(about(program, failure.name, failure.code, failure.message, help=failure.help))

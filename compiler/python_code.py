@@ -23,14 +23,6 @@ class CodeError(Exception):
     help: str
 
 
-class PythonFailure(Exception):
-    """User code that failed while a model ran, as a diagnostic's parts; its `__cause__` is what it raised."""
-
-    def __init__(self, code: str, simulator: str, message: str, help: str):
-        self.code, self.simulator, self.message, self.help = code, simulator, message, help
-        super().__init__(message)
-
-
 def find(target: str, folder: Path) -> PythonCode:
     """The function that `"pkg.module:function"` names: next to the model first, then where Python looks.
 

@@ -41,6 +41,9 @@ def of(expr: Expr, known: Mapping[str, Range]) -> Range | None:
             return _hull(*(of(arg, known) for arg in expr.args[1:]))
         case "index":
             return of(expr.args[0], known)
+        case "simulate":  # the bounds that its result is declared with
+            low, high = expr.value.bounds
+            return None if low is high is None else (LINE[0] if low is None else low, LINE[1] if high is None else high)
         case "mul" | "dot" | "matmul" if expr.args[0] == expr.args[1] and (expr.op != "matmul" or not expr.shape):
             return HALF  # a square
     if expr.op in FIXED:

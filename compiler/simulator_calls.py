@@ -9,6 +9,15 @@ from typing import Any
 from bsi.compiler.ir import Expr, PythonCode, Simulator
 
 
+class SimulatorFailure(Exception):
+    """What went wrong while a model was simulated, as the parts of a diagnostic at the declaration `name`. `__cause__`
+    is what user code raised."""
+
+    def __init__(self, code: str, name: str, message: str, help: str):
+        self.code, self.name, self.message, self.help = code, name, message, help
+        super().__init__(message)
+
+
 def calls_in(node: Any) -> Iterator[Expr]:
     """Every simulator call in an expression, a law, a prior or a likelihood; those it needs come before it."""
     if isinstance(node, tuple):
@@ -39,3 +48,14 @@ def outside_jax(node: Any) -> Simulator | None:
 def python_code(node: Any) -> list[PythonCode]:
     """User code that `node` runs."""
     return [simulator.code for simulator in simulators_in(node) if simulator.code]
+
+
+def solver_notes(node: Any) -> tuple[str, ...]:
+    """Why results of the simulators that `node` calls may be `nan`, for people."""
+    notes = []
+    for simulator in simulators_in(node):
+        steps = dict(simulator.options).get("max_steps")
+        limit = f"a solve takes more than `max_steps` = {steps:_} steps" if steps else "a path overflows"
+        bounds = ", and where its result leaves its declared bounds" if simulator.bounds != (None, None) else ""
+        notes += [] if simulator.code else [f"`{simulator.name}` gives `nan` where {limit}{bounds}"]
+    return tuple(notes)

@@ -12,6 +12,7 @@ from scipy.stats import ks_2samp
 
 from bsi.compiler.ir import Program, Train
 from bsi.compiler.lower.model import training_options
+from bsi.compiler.simulator_calls import solver_notes
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import FIT, Context
@@ -54,7 +55,8 @@ def warnings(program: Program, node: Train, info: dict[str, Any]) -> list[Diagno
     left_out = f"{info['non_finite']:_} of {info['simulations']:_} simulations for `{node.name}`"
     message = f"{left_out} are not finite and were left out"
     help = "look for a division by zero, a log of a negative number or an overflow in the forward model"
-    return [about(program, node.likelihood or node.name, "W0606", message, help=help)]
+    notes = solver_notes(program.likelihoods.get(node.likelihood or ""))
+    return [about(program, node.likelihood or node.name, "W0606", message, notes=notes, help=help)]
 
 
 def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
@@ -94,6 +96,7 @@ def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoin
                 "R102" if "simulations" in str(info.failed) else "R101",
                 f"training `{node.name}` failed: {info.failed}",
                 label="simulated from here",
+                notes=solver_notes(context.program.likelihoods.get(node.likelihood or "")),
                 help="look for a division by zero, a log of a negative number or an overflow in the forward model, "
                 "or lower `learning_rate`",
             )

@@ -17,9 +17,11 @@ from bsi.compiler.lower.expr import Env, evaluate, table_array
 from bsi.compiler.lower.laws import draw_from, log_density
 from bsi.compiler.lower.missing import marginal_log_density
 from bsi.compiler.lower.simulators import Shared
+from bsi.compiler.simulator_calls import SimulatorFailure, solver_notes
 
 Params = Mapping[str, Array]
 ROW = "%x"  # the observed row's name in a likelihood's draws
+_LOOK_FOR = "look for a division by zero, a log of a negative number or an overflow in the likelihood"
 
 
 def data_env(program: Program) -> dict[str, np.ndarray]:
@@ -75,7 +77,11 @@ class Forward:
 
 
 def observed_rows(program: Program, observation: Observation, data: Env) -> np.ndarray:
-    """The rows of an observation set, (rows, *shape of the likelihood)."""
+    """The rows of an observation set, (rows, *shape of the likelihood).
+
+    Raises:
+        SimulatorFailure: simulated rows are not finite.
+    """
     likelihood = program.likelihoods[observation.likelihood]
     if not isinstance(observation.source, Simulated):
         rows = table_array(program.tables[observation.source])
@@ -85,4 +91,9 @@ def observed_rows(program: Program, observation: Observation, data: Env) -> np.n
         for name, value in observation.source.values
     }
     keys = jr.split(jr.key(observation.source.seed), observation.rows)
-    return np.asarray(jax.jit(jax.vmap(lambda key: draw_row(likelihood, key, params, data)))(keys))
+    rows = np.asarray(jax.jit(jax.vmap(lambda key: draw_row(likelihood, key, params, data)))(keys))
+    bad = int((~np.isfinite(rows.reshape(len(rows), -1)).all(-1)).sum())
+    if bad:
+        message = f"{bad} of {len(rows)} simulated rows of `{observation.name}` are not finite"
+        raise SimulatorFailure("R108", observation.name, message, " ".join(solver_notes(likelihood)) or _LOOK_FOR)
+    return rows

@@ -22,7 +22,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from bsi.compiler.ir import Expr, PythonCode, Simulator
 from bsi.compiler.lower.expr import Env
-from bsi.compiler.python_code import PythonFailure
+from bsi.compiler.simulator_calls import SimulatorFailure
 
 HOST = "%host"
 
@@ -31,9 +31,9 @@ class Host:
     """`failure` is the first thing that went wrong in user code since it was last taken."""
 
     def __init__(self) -> None:
-        self.failure: PythonFailure | None = None
+        self.failure: SimulatorFailure | None = None
 
-    def take(self) -> PythonFailure | None:
+    def take(self) -> SimulatorFailure | None:
         """The failure, which is forgotten here."""
         failure, self.failure = self.failure, None
         return failure
@@ -77,7 +77,7 @@ def _callback(host: Host, call: Expr, batch: bool, dtype: Any) -> Callable[..., 
             result = _batched(function, simulator, call, values, seeds, n) if batch else None
             if result is None:
                 result = _one_by_one(function, simulator, call, values, seeds, n)
-        except PythonFailure as failure:
+        except SimulatorFailure as failure:
             host.failure = host.failure or failure
             return np.full((*lead, *call.shape), np.nan if dtype.kind == "f" else 0, dtype)
         return result.astype(dtype).reshape(*lead, *call.shape)
@@ -118,7 +118,7 @@ def _called(function: Callable[..., Any], simulator: Simulator, *arguments: Any)
         return function(*arguments)
     except Exception as error:  # whatever a user's code may raise
         message = f"`{simulator.name}` raised {type(error).__name__}: {error}"
-        raise PythonFailure("R109", simulator.name, message, _where(error, simulator)) from error
+        raise SimulatorFailure("R109", simulator.name, message, _where(error, simulator)) from error
 
 
 def _where(error: BaseException, simulator: Simulator) -> str:
@@ -143,7 +143,7 @@ def _result(value: Any, simulator: Simulator, shape: tuple[int, ...]) -> np.ndar
         got = f"an array of shape {list(array.shape)} and type {array.dtype}"
         wanted = f"{'whole' if simulator.integer else 'real'} numbers of shape {list(shape)}"
         help = "a batched function gives one row for each row of its arguments" if shape[:1] else "return one number"
-        raise PythonFailure("R110", simulator.name, f"`{simulator.name}` returned {got}, not {wanted}", help)
+        raise SimulatorFailure("R110", simulator.name, f"`{simulator.name}` returned {got}, not {wanted}", help)
     return array
 
 
@@ -166,7 +166,9 @@ def _traced(call: Expr, arguments: tuple[Array, ...], key: PRNGKeyArray | None, 
         if jnp.shape(value) != shape or not jnp.issubdtype(jnp.result_type(value), jnp.number):
             got = f"an array of shape {list(jnp.shape(value))}"
             message = f"`{simulator.name}` returned {got}, not {list(shape)}"
-            raise PythonFailure("R110", simulator.name, message, "compare with the shape that the simulator declares")
+            raise SimulatorFailure(
+                "R110", simulator.name, message, "compare with the shape that the simulator declares"
+            )
         return jnp.asarray(value).astype(dtype)
 
     return one(*arguments, *keys)
@@ -179,7 +181,7 @@ def load(simulator: Simulator) -> Callable[..., Any]:
     """The function of a user's module, imported when it is first needed.
 
     Raises:
-        PythonFailure: the file has changed since it was checked, or cannot be imported.
+        SimulatorFailure: the file has changed since it was checked, or cannot be imported.
     """
     assert simulator.code
     code: PythonCode = simulator.code
@@ -189,7 +191,7 @@ def load(simulator: Simulator) -> Callable[..., Any]:
     function = getattr(sys.modules[name], code.function, None)
     if not callable(function):
         message = f"`{code.function}` of `{Path(code.file).name}` is not a function"
-        raise PythonFailure("R111", simulator.name, message, "name a function")
+        raise SimulatorFailure("R111", simulator.name, message, "name a function")
     return function
 
 
@@ -209,6 +211,6 @@ def _import(name: str, code: PythonCode, simulator: Simulator) -> None:
     except Exception as error:  # whatever a user's module may raise
         del sys.modules[name]
         message = f"`{Path(code.file).name}` cannot be imported: {type(error).__name__}: {error}"
-        raise PythonFailure("R111", simulator.name, message, _where(error, simulator)) from error
+        raise SimulatorFailure("R111", simulator.name, message, _where(error, simulator)) from error
     finally:
         sys.path.remove(folder)
