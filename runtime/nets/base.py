@@ -26,7 +26,7 @@ FREQUENCIES = 8
 class Architecture:
     """`kind` is a row of `nets.NETWORKS`; `depth` counts hidden layers (`mlp`) or blocks of two layers (`resmlp`).
 
-    `embed`, `labels` and `row` (the shape of a row of the condition) are for `set`.
+    `embed`, `labels` and `row` (the shape of a row of the condition; else it is a vector) are for `set`.
     """
 
     kind: str = "resmlp"

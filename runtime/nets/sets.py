@@ -31,8 +31,9 @@ class SetNet(AbstractNetwork):
     activation: str = eqx.field(static=True)
 
     def __init__(self, m: int, p: int, outputs: int, architecture: Architecture, key: PRNGKeyArray):
-        n, embed = architecture.row[0], architecture.embed
-        self.elements, self.parts = n, p // math.prod(architecture.row)
+        row, embed = architecture.row or (p,), architecture.embed
+        n = row[0]
+        self.elements, self.parts = n, p // math.prod(row)
         keys = jr.split(key, 4)
         self.first = Linear(p // n, embed, keys[0])
         self.second = Linear(embed, embed, keys[1], gain=2.0**0.5)

@@ -10,7 +10,7 @@ import jax.tree_util as jtu
 import numpy as np
 import pytest
 
-from bsi.runtime.nets import NETWORKS, Architecture
+from bsi.runtime.nets import NETWORKS, Architecture, SetNet
 from bsi.runtime.samplers import DpmSolverPP
 from bsi.runtime.training import Simulator, Table, TrainingOptions, abstract_fit, parameter_count, train
 
@@ -162,6 +162,22 @@ def test_learned_prior_uses_the_null_condition():
     fit, _ = train(Simulator(simulate, 1, 1), jr.PRNGKey(0), SMALL, gaussian_prior=False)
     z, _ = jax.jit(lambda k: DpmSolverPP(20).sample(fit.score.denoise_prior, k, (4000, 1)))(jr.PRNGKey(1))
     assert abs(float(z.mean()) - 1.0) < 0.1 and abs(float(z.std()) - 0.5) < 0.05
+
+
+def test_a_set_has_no_order():
+    """The embedding of 5 pairs, with and without holes, is the same in any order; with labels it is not."""
+    x, seen = jr.normal(jr.PRNGKey(0), (7, 5, 2)), jr.bernoulli(jr.PRNGKey(1), 0.7, (7, 5, 2))
+    other = jnp.array([3, 1, 4, 0, 2])
+
+    def embedded(labels, *parts):
+        rows = jnp.concatenate([part.reshape(7, -1) for part in parts], axis=-1)
+        architecture = Architecture("set", width=8, depth=1, embed=16, labels=labels, row=(5, 2))
+        return SetNet(1, rows.shape[-1], 1, architecture, jr.PRNGKey(2)).embed(rows)
+
+    for parts in [(x,), (x, seen)]:
+        moved = [part[:, other] for part in parts]
+        np.testing.assert_allclose(embedded(False, *parts), embedded(False, *moved), atol=1e-5)
+        assert np.abs(embedded(True, *parts) - embedded(True, *moved)).max() > 1e-2
 
 
 def test_shapes_and_sizes_are_known_before_anything_runs():
