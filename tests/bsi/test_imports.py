@@ -84,6 +84,6 @@ def test_fixes_are_made_in_the_file_that_is_named(folder: Path) -> None:
     laws.write_text(LAWS.replace("depth", "dept"))
     model.write_text(MODEL.replace("laws.p(", "laws.pp("))
     done = cli("check", model, "--fix")
-    assert done.status == 2 and f"{laws}:12:39" in done.err
+    assert done.status == 2 and f"{laws}:11:39" in done.err
     assert model.read_text() == MODEL and "dept =" in laws.read_text()
     assert cli("check", laws, model, "--fix").status == 0 and laws.read_text() == LAWS
