@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bsi.compiler import expressions, fold, loops, shapes, sizes
 from bsi.compiler.environment import Environment
 from bsi.compiler.functions import ALIASES, CALLABLE, FUNCTIONS, Function
@@ -114,7 +116,8 @@ def _built_in(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
     if row.rule == "range":
         return loops.whole_numbers(env, operands, scope)
     count = len(operands) if row.sizes is None else row.sizes
-    values = [expressions.elaborate(env, operand, scope) for operand in operands[:count]]
+    inner = replace(scope, stage="") if row.rule == "size" else scope  # the size of a param is known, its value is not
+    values = [expressions.elaborate(env, operand, inner) for operand in operands[:count]]
     counts = [sizes.size(env, operand, scope) for operand in operands[count:]]
     args = tuple(value for value in values if value)
     given = tuple(n for n in counts if n is not None)

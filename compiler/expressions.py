@@ -145,7 +145,8 @@ def _values(env: Environment) -> list[str]:
 
 
 def _too_late(env: Environment, name: ast.Name, scope: Scope, on: str) -> None:
-    also = [(env.name_of(name.id), "declared here")] if name.id in env.declarations else []
+    declared = name.id in env.declarations and name.id not in scope.locals
+    also = [(env.name_of(name.id), "declared here")] if declared else []
     help = "use numbers, dims, data and lets only"
     env.report.add("E0314", f"{scope.stage} cannot depend on {on}", name, also=also, help=help)
 

@@ -7,9 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from bsi.compiler.analyse import compile_source
 from bsi.compiler.functions import FUNCTIONS
-from bsi.compiler.ir import Expr
+from bsi.compiler.ir import Expr, digest
 from bsi.compiler.laws import LAWS
+from bsi.compiler.shapes import Axis
+from bsi.dsl.span import Source
 from tests.compiler.helpers import codes, compiled
 
 CONSTANTS = {
@@ -120,6 +123,35 @@ BAD = {
     "g(1)": "E0209",
     "g(1, z = 2)": "E0208",
     "[]": "E0310",
+    "[1 > 0, 2]": "E0304",
+    "a[7 / 2]": "E0304",
+    "a[1:-1]": "E0303",
+    "[a[i + 1] for i in 3]": "E0303",
+    "[a[i - 1] for i in 3]": "E0303",
+    "[if i > 1 then a[i - 1] else a[i + 2] for i in 3]": "E0303",
+    "[a[i] for i in range(2, 4)]": "E0303",
+    "[a[i] for i in [0, 3]]": "E0303",
+    "[zeros(i) for i in 3]": "E0314",
+    "range(3, 1)": "E0305",
+    "range(a[0])": "E0314",
+    "sum(a, axis = 1)": "E0301",
+    "sum(a, axis = -1)": "E0304",
+    "sum(a, 0)": "E0209",
+    "sum(a, along = 0)": "E0208",
+    "exp(a, axis = 0)": "E0208",
+    "sum over i in 3 : a[i] > 0": "E0304",
+    "any(a)": "E0304",
+    "diff(a[0:1])": "E0301",
+    "reshape(a, 2, 2)": "E0301",
+    "scan(g, 0, a[0])": "E0301",
+    "scan(g, 0, a, A)": "E0315",
+    "scan(exp, 0, a)": "E0315",
+    "scan(h, 0, a)": "E0201",
+    "scan(pair, 0, a)": "E0316",
+    "scan(g, 0, A[0], a[0:2])": "E0315",
+    "fold(third, 0, a, index)": "E0301",
+    "if 1 > 2 then 1 else a + index": "E0301",
+    "if a > 0 then true else 1": "E0304",
     '"text"': "E0304",
 }
 
@@ -130,62 +162,129 @@ def test_mistakes(expression: str) -> None:
 data A : real[2, 3] = [[1, 2, 3], [4, 5, 6]]
 data index : int[2] = [2, 0]
 let g(x, y) = x + y
+let pair(x, y) = [x, y]
+let third(x, y, z) = x + y + z
 param a : real[3]
 likelihood f(x : real | a) = {{ x = sum({expression}) }}
 """
     assert codes(text) == [BAD[expression]]
 
 
-SAMPLE_ARGUMENTS = {
-    "positive": "1.5",
-    "nonnegative": "1",
-    "unit": "0.5",
-    "natural": "4",
-    "real": "0.5",
-    "probabilities": "[0.5, 0.5]",
-    "positive_definite": "[[2, 1], [1, 2]]",
-    "cholesky": "[[1, 0], [1, 2]]",
+GOOD = [
+    "[if i > 0 then a[i - 1] else 0 for i in 3]",
+    "[if i > 0 and i < 2 then a[i - 1] + a[i + 1] else 0 for i in 3]",
+    "[a[2 - i] for i in 3]",
+    "[[if j < i then a[i - j - 1] else 0 for j in 3] for i in 3]",
+    "[a[index[i]] for i in 2]",
+    "zeros(size(a))",
+    "zeros(floor_divide(size(a), 2))",
+    "if 1 < 2 then a else a + index",
+    "a[floor_divide(3, 2)]",
+]
+
+
+@pytest.mark.parametrize("expression", GOOD)
+def test_what_is_right_is_accepted(expression: str) -> None:
+    head = "bsi 1\ndata index : int[2] = [2, 0]\nparam a : real[3]\n"
+    compiled(f"{head}likelihood f(x : real | a) = {{ x = sum({expression}) }}\n")
+
+
+DIMS = """bsi 1
+dim school = 3, year = 3
+dim n
+data y : real[n] = [1.0, 2.0, 4.0]
+data visited : int[year] = [2, 0, 1]
+let half(x) = 0.5 * x
+let count = school
+param a : real[school]
+param b : real[year]
+param m : real[school, year]
+param c : real[3]
+"""
+MEET = {
+    "a + b": "E0312",
+    "a + half(b)": "E0312",
+    "a * y": "E0312",
+    "dot(a, b)": "E0312",
+    "a @ m @ a": "E0312",
+    "[a, b]": "E0312",
+    "stack(a, b)": "E0312",
+    "concat(m, transpose(m))": "E0312",
+    "cholesky(m)": "E0312",
+    "if a > 0 then a else b": "E0312",
+    "a + zeros(year)": "E0312",
+    "zeros(count) + b": "E0312",
+    "[a[i] for i in school] + b": "E0312",
+    "[b[i] for i in school]": "W0408",
+    "a + c": None,
+    "m @ b + a": None,
+    "a[visited] + b": None,
+    "a[0:3] + c": None,
+    "a[0:2] + b[1:3]": None,
+    "[a[i] + sum(m[i]) for i in school] + a": None,
+    "m + b": None,
+    "sum(m, axis = 0) + b": None,
+    "sum(m, axis = 1) + b": "E0312",
+    "sort(a) + a": None,
+    "outer(a, b) + m": None,
+    "eye(school) @ a": None,
 }
-OUTSIDE = {
-    "positive": "0",
-    "nonnegative": "-1",
-    "unit": "1.5",
-    "natural": "-1",
-    "probabilities": "[0.5, 0.6]",
-    "positive_definite": "[[1, 2], [2, 1]]",
-    "cholesky": "[[1, 1], [0, 1]]",
+
+
+@pytest.mark.parametrize("expression", MEET)
+def test_dims_are_nominal(expression: str) -> None:
+    text = f"{DIMS}likelihood f(x : real | a, b, m, c) = {{ x = sum({expression}) }}\n"
+    found = [code for code in codes(text) if not code.startswith("W04") or code == "W0408"]
+    assert found == ([MEET[expression]] if MEET[expression] else [])
+
+
+def test_laws_see_dims() -> None:
+    law = "likelihood f(x : real[school] | a, b) = "
+    assert "E0302" in codes(f"{DIMS}{law}normal(b, 1)\n")
+    assert "E0302" in codes(f"{DIMS}{law}mv_normal(b, eye(school))\n")
+    assert "E0302" in codes(f"{DIMS}{law}{{ x = b }}\n")
+    assert not any(code[0] == "E" for code in codes(f"{DIMS}{law}mv_normal(a, eye(3))\n"))
+
+
+def test_an_axis_is_its_number() -> None:
+    axis = Axis(3, "school")
+    assert axis == 3 and hash(axis) == hash(3) and f"{axis}" == "3" and axis + 1 == 4
+    assert type(axis + 1) is int
+    with_dim, without = (Expr("ref", value="a", shape=shape) for shape in ((axis,), (3,)))
+    assert with_dim == without and hash(with_dim) == hash(without) and digest(with_dim) == digest(without)
+    text = DIMS.replace("school", "pupil")
+    law = "likelihood f(x : real[{}] | a, m) = {{ x = a + sum(m, axis = 1) }}\n"
+    first, second = (compiled(t + law.format(d)) for t, d in ((DIMS, "school"), (text, "pupil")))
+    assert digest(first.likelihoods["f"]) == digest(second.likelihoods["f"])
+
+
+def test_names_inside_loops_change_no_key() -> None:
+    text = """bsi 1
+let step(state, x) = 0.5 * state + x
+param a : real[4]
+likelihood f(x : real[4] | a) = normal([sum over j in 4 : a[i] * a[j] for i in 4] + scan(step, 0, a), 1)
+"""
+    renamed = text.replace("state", "level").replace("step", "next").replace("[i]", "[k]").replace("for i", "for k")
+    first, second = (compiled(t).likelihoods["f"] for t in (text, renamed))
+    assert renamed != text and digest(first) == digest(second)
+
+
+STAGES = {
+    "dim k = s": "the dim `k` cannot depend on the param `s`",
+    "dim k = t": "the dim `k` cannot depend on the sweep `t`",
+    "param z : real[s]": "a size cannot depend on the param `s`",
+    "param z : real<lower = s>": "a bound cannot depend on the param `s`",
+    "data z : real = s": "`z` cannot depend on the param `s`",
+    "let z = ones(3)[0:t]": "the end of a slice cannot depend on the sweep `t`",
+    "likelihood f(x : real | s) = { e ~ normal(0, 1); x = sum(ones(e)) }": "a size cannot depend on `e`",
 }
-ROWS = [row for row in LAWS.values() if row.components == (0, 0)]
 
 
-def call(name: str, bad: str = "") -> str:
-    row = LAWS[name]
-    values = {a.name: SAMPLE_ARGUMENTS[a.domain] for a in row.arguments}
-    values |= {"high": "2", "upper": "2"} if {"high", "upper"} & values.keys() else {}
-    values = {a.name: values[a.name] for a in row.arguments}
-    if bad:
-        values[bad] = OUTSIDE[row.argument(bad).domain]
-    return f"{name}({', '.join(f'{key} = {value}' for key, value in values.items())})"
-
-
-def likelihood(law: str, row_name: str) -> str:
-    row = LAWS[row_name]
-    return f"bsi 1\nparam a : real\nlikelihood f(x : {'int' if row.integer else 'real'}[2] | a) = {law}\n"
-
-
-@pytest.mark.parametrize("name", [row.name for row in ROWS])
-def test_every_law_is_accepted(name: str) -> None:
-    law = compiled(likelihood(call(name), name)).likelihoods["f"].draws[0].law
-    assert law.name == name and law.shape == (2,) and law.support.integer == LAWS[name].integer
-    assert [argument for argument, _ in law.arguments] == [a.name for a in LAWS[name].arguments]
-
-
-CASES = [(row.name, a.name) for row in ROWS for a in row.arguments if a.domain in OUTSIDE]
-
-
-@pytest.mark.parametrize(("name", "argument"), CASES)
-def test_every_domain_is_checked(name: str, argument: str) -> None:
-    assert codes(likelihood(call(name, argument), name)) == ["E0401"]
+@pytest.mark.parametrize("line", STAGES)
+def test_what_is_fixed_too_early_is_said_so(line: str) -> None:
+    text = f"bsi 1\nparam s : real\nsweep t in [0.5, 1]\n{line}\n"
+    found = [d for d in compile_source(Source("model.bsi", text))[1] if d.severity == "error"]
+    assert [d.code for d in found] == ["E0314"] and found[0].message.startswith(STAGES[line])
 
 
 def test_tables_are_consistent() -> None:
