@@ -15,6 +15,7 @@ from bsi.compiler import (
     allow,
     checks,
     configure,
+    fits,
     inference,
     likelihood_laws,
     lints,
@@ -116,7 +117,7 @@ def _elaborate(env: Environment) -> Program | None:
     products = {d.name.id: posteriors.posterior(env, d) for d in env.all(ast.Posterior)}
     for declaration in env.all(ast.Net):
         configure.net(env, declaration)
-    trains = {d.name.id: inference.train(env, d) for d in env.all(ast.Train)}
+    trains = {d.name.id: fits.train(env, d) for d in env.all(ast.Train)}
     samples = {d.name.id: inference.sample(env, d, implied) for d in env.all(ast.Sample)}
     checked = [(d, checks.check(env, d, samples)) for d in env.checks]
     params = unknowns.params(env, [prior for prior in priors.values() if prior])
@@ -125,8 +126,8 @@ def _elaborate(env: Environment) -> Program | None:
     if has_errors(env.report.diagnostics):
         return None
     samples = _run(env, _sound(samples), [check for _, check in checked if check])
-    fits = {fit for s in samples.values() for fit in s.fits}
-    trains = {n: t for n, t in {**_sound(trains), **implied}.items() if n in fits or _is_own(env, n)}
+    needed = {fit for s in samples.values() for fit in s.fits}
+    trains = {n: t for n, t in {**_sound(trains), **implied}.items() if n in needed or _is_own(env, n)}
     named = {name: env.declarations[name].span for name in env.declarations}
     places = {**named, **{check.text: d.span for d, check in checked if check}}
     return Program(
