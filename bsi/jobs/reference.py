@@ -16,6 +16,7 @@ from bsi.compiler.lower.expr import table_array
 from bsi.compiler.lower.numpyro_model import numpyro_model
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
+from bsi.jobs.pointwise import save_pointwise
 from bsi.runtime.files import save_arrays
 from bsi.runtime.reference import NoStartError, Reference, nuts
 
@@ -39,6 +40,7 @@ def stored(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
         for name, part, shape in zip(posterior.params, parts, shapes, strict=True)
     }
     save_arrays(folder / DRAWS, arrays)
+    save_pointwise(context, node, folder, arrays, 2)
     save_arrays(folder / STATS, {})
     return {"sweeps": [], "info": {"draws": len(draws)}}
 
@@ -83,8 +85,10 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
         first = pick(results[0])
         return {name: np.stack([pick(r)[name] for r in results]).reshape(*shape, *first[name].shape) for name in first}
 
-    draws = gather(lambda r: r.draws)
-    save_arrays(folder / DRAWS, {name: draws[name].astype(np.float32) for name in posterior.params})
+    found = gather(lambda r: r.draws)
+    draws = {name: found[name].astype(np.float32) for name in posterior.params}
+    save_arrays(folder / DRAWS, draws)
+    save_pointwise(context, node, folder, draws, len(shape) + 2)
     save_arrays(folder / STATS, gather(lambda r: r.sample_stats))
     diagnostics = {"rhat": _worst(results, max, "rhat"), "ess_bulk": _worst(results, min, "ess_bulk")}
     diagnostics |= {"ess_tail": _worst(results, min, "ess_tail"), "divergences": sum(r.divergences for r in results)}

@@ -10,6 +10,7 @@ import numpy as np
 
 from bsi.compiler.plan import Job
 from bsi.jobs.context import Context
+from bsi.jobs.pointwise import pointwise
 from bsi.runtime.results import Variable, build, write
 
 PACKAGES = ("bsi-lang", "jax", "numpyro")
@@ -37,6 +38,9 @@ def save_tree_of(context: Context, job: Job, path: Path) -> None:
             groups["observed_data"][factor.observation] = Variable(values, dims)
             if seen is not None:
                 groups["observed_data"][f"{factor.observation}_observed"] = Variable(seen > 0, dims)
+    groups["log_likelihood"] = {
+        name: Variable(array, (f"{name}_row",)) for name, array in pointwise(context, node.name).items()
+    }
     for name, data in program.data.items():
         groups["constant_data"][name] = Variable(context.lowered.data[name], data.dims)
     tree = build(

@@ -8,14 +8,17 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
-from bsi.compiler.ir import Sample
+from bsi.compiler.ir import Sample, SweepRef
 from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower, NoScore
+from bsi.compiler.options import BLOCKS
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
+from bsi.jobs.pointwise import save_pointwise
 from bsi.runtime.files import save_arrays
 from bsi.runtime.samplers import AbstractSampler, Ddim, DpmSolverPP, FlowOde
 
@@ -52,7 +55,7 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     context.progress.start(f"sample {node.name}", len(points), "points" if sweeps else "batch")
     try:
         for number, point in enumerate(points):
-            options = at_point(node.options, point)
+            options = at_point(node.options, point) | _traced(node, point)
             key = jr.fold_in(jr.key(options["seed"]), number)
             try:
                 denoiser, notes = target.at(point)
@@ -72,8 +75,16 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     # ArviZ's layout: one chain of independent draws
     arrays = {n: np.stack([p[n] for p in params]).reshape(*shape, 1, *params[0][n].shape) for n in posterior.params}
     save_arrays(folder / DRAWS, arrays)
+    save_pointwise(context, node, folder, arrays, len(shape) + 2)
     save_arrays(folder / STATS, {n: np.stack([s[n] for s in stats]).reshape(shape) for n in stats[0]})
     return {"sweeps": list(sweeps), "info": {name: max(float(s[name]) for s in stats) for name in stats[0]}}
+
+
+def _traced(node: Sample, point: dict[str, float]) -> dict[str, Array]:
+    """Swept numbers as arrays, so that all points share one compiled program; numbers of steps are shapes."""
+    real = {option.name for option in BLOCKS["sample", node.method].options if option.kind == "real"}
+    swept = {name: value.name for name, value in node.options if isinstance(value, SweepRef) and name in real}
+    return {name: jnp.float32(point[sweep]) for name, sweep in swept.items()}
 
 
 def _raise_for(

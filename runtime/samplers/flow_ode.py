@@ -31,8 +31,8 @@ class FlowOde(AbstractSampler):
 
     solver: str = eqx.field(static=True, default="tsit5")
     steps: int | None = eqx.field(static=True, default=None)
-    rtol: float = 1e-4
-    atol: float = 1e-5
+    rtol: float | Float[Array, ""] = 1e-4
+    atol: float | Float[Array, ""] = 1e-5
     max_steps: int = eqx.field(static=True, default=1000)
     schedule: AbstractSchedule = Karras()
 

@@ -1,0 +1,48 @@
+"""Log likelihood of every observed row at every draw: what ArviZ's `loo` and `waic` take."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from bsi.compiler.ir import Sample
+from bsi.compiler.lower.forward import log_likelihood
+from bsi.jobs.context import Context
+from bsi.runtime.files import load_arrays, save_arrays
+
+POINTWISE = "log_likelihood.npz"
+MOST = 2**25  # numbers of one set, 128 MB: beyond, draws are kept and this is left out
+_STATES = 65_536  # draws times rows at once
+
+
+def save_pointwise(context: Context, node: Sample, folder: Path, draws: dict[str, np.ndarray], leading: int) -> None:
+    """Of every set whose likelihood has a density, at `draws` with `leading` axes in front; powers are not applied."""
+    program, lowered = context.program, context.lowered
+    found: dict[str, np.ndarray] = {}
+    for factor in program.posteriors[node.posterior].factors:
+        if factor.observation is None or not program.likelihoods[factor.law].explicit:
+            continue
+        law = program.likelihoods[factor.law]
+        lead = next(iter(draws.values())).shape[:leading]
+        rows, seen = lowered.rows(factor.observation), lowered.seen(factor.observation)
+        if math.prod(lead) * len(rows) > MOST:
+            continue
+        flat = {name: array.reshape(-1, *array.shape[leading:]) for name, array in draws.items() if name in law.given}
+        size = max(1, _STATES // len(rows))
+
+        @jax.jit
+        def evaluate(flat, law=law, rows=rows, seen=seen, size=size):
+            return jax.lax.map(
+                lambda params: log_likelihood(law, params, rows, lowered.data, seen), flat, batch_size=size
+            )
+
+        found[factor.observation] = np.asarray(evaluate(flat)).reshape(*lead, len(rows))
+    save_arrays(folder / POINTWISE, found)
+
+
+def pointwise(context: Context, sample: str) -> dict[str, np.ndarray]:
+    """What was saved: name of a set -> (sweeps..., chain, draw, rows)."""
+    return load_arrays(context.folder(sample) / POINTWISE)
