@@ -84,7 +84,9 @@ def _state(env: Environment, declaration: ast.Simulator) -> str | None:
     match call.arguments:
         case [ast.Argument(name=None, value=ast.Name(id=state))]:
             return state
-    env.report.add("E0215", f"`{call.function.id}` takes the name of its state", call, help=f"`{call.function.id}(u)`")
+    env.report.add(
+        "E0215", f"`{call.function.id}` takes the name of its state", call, help=f"write `{call.function.id}(u)`"
+    )
     return None
 
 
@@ -103,21 +105,18 @@ def _code(env: Environment, declaration: ast.Simulator) -> PythonCode | None:
 
 
 def _names(env: Environment, declaration: ast.Simulator, state: str | None) -> bool:
-    """Whether its parameters have names of their own, unlike its state and the time."""
-    taken = {state} if state else set()
-    good = True
-    for name in declaration.parameters:
-        if name.id in taken:
-            message = f"`{name.id}` is the state, too" if name.id == state else f"`{name.id}` is a parameter twice"
-            env.report.add("E0202", message, name, help="rename this parameter")
-            good = False
-        taken.add(name.id)
-    if declaration.call.function.id != "python" and TIME_NAME in taken:
-        places = [n for n in declaration.parameters if n.id == TIME_NAME]
-        at = places[0] if places else declaration.call.arguments[0]
-        env.report.add("E0213", "`t` is the time inside a simulator", at, help="choose another name")
+    """Whether state, time and parameters have names of their own."""
+    if declaration.call.function.id == "python":
+        return True
+    inner = [*declaration.parameters, *(a.value for a in declaration.call.arguments if isinstance(a.value, ast.Name))]
+    timed = next((name for name in inner if name.id == TIME_NAME), None)
+    if timed:
+        env.report.add("E0213", "`t` is the time inside a simulator", timed, help="choose another name")
         return False
-    return good
+    clash = next((name for name in declaration.parameters if name.id == state), None)
+    if clash:
+        env.report.add("E0202", f"`{clash.id}` is the state, too", clash, help="rename this parameter")
+    return clash is None
 
 
 def _times(env: Environment, node: ast.Expr, t0: float) -> Expr | None:
@@ -138,7 +137,7 @@ def _times(env: Environment, node: ast.Expr, t0: float) -> Expr | None:
         bad = times[0] if times[0] < t0 else times[-1]
         env.report.add(
             "E0323",
-            f"the time {bad:g} of `saveat` is not after the start, `t0` = {t0:g}",
+            f"the time {bad:g} of `saveat` is {'before' if bad < t0 else 'not after'} the start, `t0` = {t0:g}",
             node,
             help="set `t0` to the time of `init`",
         )
