@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from functools import cache
+from importlib import resources
+
+from bsi.compiler.numpyro_text.layout import wrapped_all
+
 DEFINITIONS = {
     "guarded": '''
 def guarded(value, chosen):
@@ -50,31 +57,38 @@ def tiled(x, n):
 ''',
     "Truncated": '''
 class Truncated(dist.Distribution):
-    """A scalar law restricted to [low, high]. The bounds are numbers: NUTS needs to know the support."""
+    """A scalar law restricted to [low, high]; None is no bound."""
 
-    def __init__(self, base, low, high):
-        self.base, self.low, self.high = base, jnp.asarray(low), jnp.asarray(high)
-        super().__init__(base.batch_shape, ())
+    def __init__(self, base, low, high, support):
+        self.base, self.low, self.high, self._support = base, low, high, support
+        self.below = 0.0 if low is None else base.cdf(low)
+        self.mass = (1.0 if high is None else base.cdf(high)) - self.below
+        super().__init__(jnp.broadcast_shapes(base.batch_shape, jnp.shape(self.mass)), ())
 
     @property
     def support(self):
-        low, high = float(jnp.max(self.low)), float(jnp.min(self.high))
-        if self.base.support in (constraints.positive, constraints.nonnegative):
-            low = max(low, 0.0)
-        if low == -jnp.inf:
-            return constraints.real if high == jnp.inf else constraints.less_than(high)
-        return constraints.greater_than(low) if high == jnp.inf else constraints.interval(low, high)
+        return self._support
+
+    def cdf(self, value):
+        return jnp.clip((self.base.cdf(value) - self.below) / self.mass, 0.0, 1.0)
 
     def sample(self, key, sample_shape=()):
-        below, above = self.base.cdf(self.low), self.base.cdf(self.high)
         z = jax.random.normal(key, sample_shape + self.batch_shape)
-        return self.base.icdf(below + (above - below) * special.ndtr(z))
+        return self.base.icdf(self.below + self.mass * special.ndtr(z))
 
     def log_prob(self, value):
-        mass = self.base.cdf(self.high) - self.base.cdf(self.low)
-        inside = (self.low <= value) & (value <= self.high)
-        inner = self.base.log_prob(jnp.clip(value, self.low, self.high)) - jnp.log(mass)
-        return jnp.where(inside, inner, -jnp.inf)
+        kept = value if self.low is None and self.high is None else jnp.clip(value, self.low, self.high)
+        return jnp.where(kept == value, self.base.log_prob(kept) - jnp.log(self.mass), -jnp.inf)
+''',
+    "density_of_seen": '''
+def density_of_seen(law, value, seen):
+    """Log density of the entries of Gaussian vectors that are `seen`; the others are integrated out."""
+    while hasattr(law, "base_dist"):
+        law = law.base_dist
+    kept = jnp.where(seen[..., :, None] & seen[..., None, :], law.covariance_matrix, jnp.eye(seen.shape[-1]))
+    centred = jnp.where(seen, value - law.mean, 0.0)
+    density = dist.MultivariateNormal(covariance_matrix=kept).log_prob(centred)
+    return density + 0.5 * jnp.log(2 * jnp.pi) * jnp.sum(~seen, axis=-1)
 ''',
     "read_column": '''
 def read_column(path, name):
@@ -92,6 +106,68 @@ def read_columns(path, *names):
 }
 
 
+# Definitions that the lowered model has too, by file of `compiler.lower`, in an order in which each needs earlier ones.
+SHARED = {
+    "supports.py": ("_UnitVector", "Stereographic", "_unit_vector", "_OrderedWithin", "_increasing", "_ordered"),
+    "own_distributions.py": (
+        *("SkewNormal", "ExpModNormal", "ProjectedNormal", "ZeroSumNormal", "frechet", "loglogistic", "lomax"),
+        *("ordered_probit", "CountsAmong", "DirichletCountsAmong"),
+    ),
+    "compound.py": ("_log", "OrderStatistics", "HiddenMarkov"),
+}
+# Definitions that are needed though nothing names them: bijectors, which register themselves.
+WITH = {
+    "_OrderedWithin": ("_increasing", "_ordered"),
+    "ProjectedNormal": ("_UnitVector", "Stereographic", "_unit_vector"),
+    "HiddenMarkov": ("_log", "_NEVER"),
+    "_log": ("_NEVER",),
+}
+
+
 def used(text: str) -> list[str]:
-    """The definitions that a program's text needs, in order."""
-    return [source for name, source in DEFINITIONS.items() if f"{name}(" in text]
+    """The definitions that a program's text needs, in an order in which each needs earlier ones."""
+    known = {**DEFINITIONS, **_shared()}
+    wanted: set[str] = set()
+    found = {name for name in known if _names(name, text)}
+    while found - wanted:
+        name = (found - wanted).pop()
+        wanted.add(name)
+        found |= {*WITH.get(name, ()), *(other for other in known if _names(other, known[name]))}
+    return [source for name, source in known.items() if name in wanted]
+
+
+def _names(name: str, text: str) -> bool:
+    return re.search(rf"(?<![.\w]){name}[(\[]", text) is not None
+
+
+@cache
+def _shared() -> dict[str, str]:
+    """Source of the shared definitions, without their types. The files are read, never imported: they need JAX."""
+    sources: dict[str, str] = {}
+    for file, names in SHARED.items():
+        text = resources.files("bsi.compiler").joinpath("lower", file).read_text(encoding="utf-8")
+        nodes = {_name(node): node for node in ast.parse(text).body}
+        for name in ("_NEVER", *names):
+            if name in nodes:
+                sources[name] = "\n".join(wrapped_all(ast.unparse(_Untyped().visit(nodes[name]))))
+    return sources
+
+
+def _name(node: ast.stmt) -> str:
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return ""
+
+
+class _Untyped(ast.NodeTransformer):
+    """Removes annotations: a program of one page does not need them."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        return ast.arg(node.arg)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)

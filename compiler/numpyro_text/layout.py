@@ -29,6 +29,11 @@ def wrapped(line: str) -> list[str]:
     return [line[: start + 1], *inner, *wrapped(indent + line[stop:])]
 
 
+def wrapped_all(text: str) -> list[str]:
+    """Every line of a text, broken where it is too long."""
+    return [part for line in text.splitlines() for part in wrapped(line)]
+
+
 def filled(items: list[str], indent: str) -> list[str]:
     """Items separated by commas, as many a line as fit; the last line ends with a comma too."""
     lines, line = [], indent

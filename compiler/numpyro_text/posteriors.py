@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bsi.compiler import fold
 from bsi.compiler.ir import Draw, Expr, Factor, Likelihood, Posterior, Program
-from bsi.compiler.numpyro_text.densities import law_text
+from bsi.compiler.missing import MARGINAL
+from bsi.compiler.numpyro_text.densities import event_axes, law_text
 from bsi.compiler.numpyro_text.expressions import Writer, literal
 from bsi.compiler.numpyro_text.functions import PRODUCT, SUM
 from bsi.compiler.numpyro_text.laws import LOCATION_SCALE
@@ -70,27 +71,44 @@ class Posteriors:
         return lines
 
     def _observed(self, factor: Factor, writer: Writer) -> list[str]:
-        """An observed site, or a factor where the likelihood has a power other than one."""
-        assert factor.observation is not None
-        rows = self.names[factor.observation]
+        """An observed site; or a factor where the likelihood has a power other than one, or the rows have holes."""
+        observation = self.program.observations[factor.observation or ""]
+        rows = self.names[observation.name]
         given = [writer.names[name] for name in self.program.likelihoods[factor.law].given]
         law = f"{self.names[factor.law]}({', '.join(given)})"
         power = _constant(factor.power)
-        if power == 1:
-            return [f'numpyro.sample("{factor.observation}", {law}, obs={rows})']
         if power == 0:
-            return [f"# {factor.law}({factor.observation})^0 leaves the likelihood out"]
-        text = writer.text(factor.power, PRODUCT)
-        density = f"{law}.log_prob({rows})"
-        many = self.program.observations[factor.observation].rows > 1
-        if self._may_be_zero(factor.power):  # also where the density is zero
+            return [f"# {factor.law}({observation.name})^0 leaves the likelihood out"]
+        if power == 1 and not observation.missing:
+            return [f'numpyro.sample("{observation.name}", {law}, obs={rows})']
+        density = self._with_holes(factor, law, rows) if observation.missing else f"{law}.log_prob({rows})"
+        many = observation.rows > 1 or observation.missing
+        if power == 1:
+            density = f"jnp.sum({density})"
+        elif self._may_be_zero(factor.power):  # also where the density is zero
+            text = writer.text(factor.power, PRODUCT)
             density = f"jnp.where({writer.text(factor.power)} == 0, 0.0, {text} * {density})"
             density = f"jnp.sum({density})" if many else density
-        elif factor.power.shape:
-            density = f"jnp.sum({text} * {density})"
         else:
-            density = f"{text} * jnp.sum({density})" if many else f"{text} * {density}"
-        return [*_taken(writer), f'numpyro.factor("{factor.observation}", {density})']
+            text = writer.text(factor.power, PRODUCT)
+            inside = factor.power.shape or not many
+            density = f"{text} * {density}" if inside else f"{text} * jnp.sum({density})"
+            density = f"jnp.sum({density})" if factor.power.shape else density
+        return [*_taken(writer), f'numpyro.factor("{observation.name}", {density})']
+
+    def _with_holes(self, factor: Factor, law: str, rows: str) -> str:
+        """Log densities of the rows, their missing entries integrated out."""
+        own = self.program.likelihoods[factor.law].draws[-1].law
+        axes = event_axes(own)
+        if own.name in MARGINAL:
+            density = f"density_of_seen({law}, {rows}, {rows}_seen)"
+        else:
+            base = f"{law}.base_dist" if len(own.shape) > axes else law
+            seen = f"jnp.all({rows}_seen, axis={tuple(range(-axes, 0))})" if axes else f"{rows}_seen"
+            density = f"{base}.mask({seen}).log_prob({rows})"
+        rows_alone = bool(factor.power.shape)  # a power for each of them
+        n = self.program.observations[factor.observation or ""].rows
+        return f"jnp.sum(jnp.reshape({density}, [{n}, -1]), axis=1)" if rows_alone else density
 
     def _may_be_zero(self, power: Expr) -> bool:
         if power.op == "const":

@@ -6,32 +6,17 @@ import os
 import textwrap
 from collections.abc import Iterator
 
-from bsi.compiler.ir import Likelihood, Observation, Program, Simulated
+from bsi.compiler.ir import Likelihood, Observation, Program, Simulated, Table
 from bsi.compiler.numpyro_text import definitions
 from bsi.compiler.numpyro_text.data import table_lines
-from bsi.compiler.numpyro_text.expressions import literal
-from bsi.compiler.numpyro_text.layout import WIDTH, wrapped
+from bsi.compiler.numpyro_text.expressions import array_lines, literal
+from bsi.compiler.numpyro_text.imports import imports
+from bsi.compiler.numpyro_text.layout import WIDTH, wrapped, wrapped_all
 from bsi.compiler.numpyro_text.names import fresh
 from bsi.compiler.numpyro_text.posteriors import Posteriors
 from bsi.compiler.numpyro_text.quotes import opening
 from bsi.compiler.numpyro_text.refusals import obstacles
 from bsi.compiler.numpyro_text.sampling import main_lines
-
-IMPORTS = {  # what a program's text holds -> the import it needs
-    "csv.": "import csv",
-    "diffrax.": "import diffrax",
-    "json.": "import json",
-    "HERE": "from pathlib import Path",
-    "jax.": "import jax",
-    "jnp.": "import jax.numpy as jnp",
-    "np.load": "import numpy as np",
-    "numpyro.": "import numpyro",
-    "dist.": "import numpyro.distributions as dist",
-    "special.": "from jax.scipy import special",
-    "constraints.": "from numpyro.distributions import constraints",
-    "reparam(": "from numpyro.handlers import reparam",
-    "LocScaleReparam": "from numpyro.infer.reparam import LocScaleReparam",
-}
 
 
 def program_text(program: Program) -> str:
@@ -62,6 +47,8 @@ def program_text(program: Program) -> str:
             simulated += _simulation(observation, program.likelihoods[observation.likelihood], names)
         else:
             known += table_lines(names[observation.name], program.tables[observation.source], folder)
+        if observation.missing:
+            known += _seen(names[observation.name], program.tables[observation.missing])
     functions += [simulated] if simulated else []
     functions += [writer.posterior(posterior) for posterior in chosen]
     functions += [main_lines(program, chosen, names)]
@@ -78,29 +65,15 @@ def program_text(program: Program) -> str:
 
 def _head(program: Program, text: str, skipped: list[str]) -> str:
     """The docstring, and the imports that the text needs."""
-    title = opening(program)
-    beside = " Keep it beside the model: it reads the same data." if "HERE" in text else ""
     needs = "jax, diffrax and numpyro" if "diffrax." in text else "jax and numpyro"
+    beside = " Keep it beside the model: it reads the same data." if "HERE" in text else ""
     note = f"Written by `bsi emit {program.name}.bsi --stage numpyro`; it needs {needs} only.{beside}"
-    paragraphs = [title, note]
+    paragraphs = [f'"""{opening(program)}', note]
     if skipped:
         paragraphs.append(f"Left out, because they have no density here: {', '.join(skipped)}.")
-    docstring = "\n\n".join(
-        "\n".join(textwrap.wrap(p, WIDTH, initial_indent='"""' if not i else "")) for i, p in enumerate(paragraphs)
-    )
-    text += "\njax. numpyro."
-    here = ["HERE = Path(__file__).parent"] if "HERE" in text else []
-    lines = {line for mark, line in IMPORTS.items() if mark in text}
-    lines.add(f"from numpyro.infer import {', '.join(name for name in ('MCMC', 'HMC', 'NUTS') if f'{name}(' in text)}")
-    standard = {"import csv", "import json", "from pathlib import Path"}
-    groups = [sorted(lines & standard, key=_order), sorted(lines - standard, key=_order)]
-    imports = "\n\n".join("\n".join(group) for group in groups if group)
-    return "\n\n".join([f'{docstring}\n"""', imports, "\n".join(["numpyro.enable_x64()", *here])])
-
-
-def _order(line: str) -> tuple[bool, str]:
-    """Plain imports before `from` ones, each by module."""
-    return line.startswith("from"), line.split()[1]
+    docstring = "\n\n".join(textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs)
+    setting = ["numpyro.enable_x64()", *(["HERE = Path(__file__).parent"] if "HERE" in text else [])]
+    return "\n\n".join([f'{docstring}\n"""', "\n".join(wrapped_all(imports(f"{text} numpyro."))), "\n".join(setting)])
 
 
 def _simulation(observation: Observation, likelihood: Likelihood, names: dict[str, str]) -> list[str]:
@@ -121,6 +94,12 @@ def _simulation(observation: Observation, likelihood: Likelihood, names: dict[st
 def _value(value: object) -> str:
     text = literal(value)
     return f"jnp.array({text})" if isinstance(value, tuple) else text
+
+
+def _seen(rows: str, holes: Table) -> list[str]:
+    """`rows_seen`, true where an entry is observed."""
+    numbers = ["0" if hole else "1" for hole in holes.values]
+    return [*array_lines(f"{rows}_seen", numbers, holes.shape), f"{rows}_seen = {rows}_seen == 1"]
 
 
 def _sizes_use(program: Program, dim: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bsi.compiler.ir import Factor, Law, Posterior, Program
-from bsi.compiler.laws import LAWS
+from bsi.compiler.ir import Factor, Posterior, Program
+from bsi.compiler.numpyro_text.densities import event_axes
 from bsi.compiler.numpyro_text.quotes import source_of
 from bsi.compiler.report import listed
 from bsi.compiler.simulator_calls import simulators_in
@@ -38,14 +38,10 @@ def _obstacle(program: Program, factor: Factor) -> str | None:
     if user:
         return f"calls {listed(user)}, which is Python code of its own"
     holes = program.observations[factor.observation or ""].missing
-    if holes and _partial(likelihood.draws[-1].law):
-        return f"is a law of vectors, of which `{factor.observation}` misses entries"
+    law = likelihood.draws[-1].law
+    if holes and law.name == "mixture" and event_axes(law):
+        return f"is a mixture over vectors, of which `{factor.observation}` misses entries"
     return None
-
-
-def _partial(law: Law) -> bool:
-    """Whether a missing entry takes part of an event with it."""
-    return any(map(_partial, law.components)) if law.components else bool(LAWS[law.name].axes)
 
 
 def _refusal(program: Program, posterior: str, first: tuple[str, str], *more: tuple[str, str]) -> Diagnostic:
