@@ -301,3 +301,9 @@ def test_the_page_of_circles_shows_what_is_said(tmp_path: Path) -> None:
     text = render_text([d for d in found.diagnostics if d.code == "E0012"], found.sources).replace(f"{tmp_path}/", "")
     shown = re.search(r"```text\n.*?\n(.*?)\n```", (FOLDER / "E0012.md").read_text(encoding="utf-8"), re.S)
     assert shown and text.startswith(shown[1])
+
+
+def test_the_example_of_the_reference() -> None:
+    text = (Path(__file__).parents[2] / "grammar" / "README.md").read_text(encoding="utf-8")
+    laws, model = re.findall(r"```bsi\n(.*?)```", text.split("\n## Imports\n")[1].split("\n## ")[0], re.S)
+    assert list(program({"m.bsi": model, "laws.bsi": laws}).params) == ["laws.theta"]
