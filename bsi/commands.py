@@ -264,15 +264,9 @@ def report_again(folder: Path) -> int:
 
 
 def show_info() -> int:
-    import platform
-    from importlib.metadata import version
+    from bsi.information import devices, system
 
-    import jax
-
-    from bsi.lock import PACKAGES
-
-    rows = [["python", platform.python_version()], *([name, version(name)] for name in PACKAGES)]
-    rows += [["device", f"{device.platform} ({device.device_kind})"] for device in jax.devices()]
+    rows = [*system(), *devices()]
     status = OK
     try:
         with _store() as store:

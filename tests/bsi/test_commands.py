@@ -1,6 +1,9 @@
 """Commands besides `run`: what they print, what they change, how they refuse."""
 
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -141,6 +144,13 @@ def test_info_names_versions_device_and_store(folder):
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert info.status == 0 and f"bsi-lang   {version}" in info.out
     assert "cpu" in info.out and str(folder / "store") in info.out
+
+
+def test_info_says_why_there_is_no_device(folder):
+    environment = {**os.environ, "JAX_PLATFORMS": "rocm", "BSI_STORE": str(folder / "store")}
+    command = [sys.executable, "-c", "from bsi.cli import main; main()", "info"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "device     none: JAX_PLATFORMS=rocm" in done.stdout
 
 
 def test_store_lists_and_collects(ran):
