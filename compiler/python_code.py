@@ -55,17 +55,10 @@ def find(target: str, folder: Path) -> PythonCode:
 def _file(names: list[str], folder: Path) -> Path | None:
     """The source of a module; packages on the way are looked through, never imported."""
     importlib.invalidate_caches()
-    spec = None
-    places: list[str] | None = None
-    for depth in range(1, len(names) + 1):
-        name = ".".join(names[:depth])
-        if depth == 1:
-            spec = PathFinder.find_spec(name, [str(folder.resolve())]) or PathFinder.find_spec(name)
-        else:
-            spec = PathFinder.find_spec(name, places)
-        if spec is None:
-            return None
-        places = list(spec.submodule_search_locations or ())
+    head, *inner = names
+    spec = PathFinder.find_spec(head, [str(folder.resolve())]) or PathFinder.find_spec(head)
+    for name in inner:  # by its own name: by the dotted one, Python would look for the package in memory
+        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations or ())) if spec else None
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
