@@ -6,10 +6,10 @@ from bsi.compiler import configure, expressions
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Check, Options, Sample
 from bsi.compiler.options import BLOCKS
-from bsi.compiler.report import counted
+from bsi.compiler.report import counted, listed, suggest
 from bsi.dsl import ast
 
-PAIRS = frozenset({"c2st", "sliced_wasserstein", "mean_error", "sd_error"})  # the rest take one sample with chains
+PAIRS = frozenset({"c2st", "sliced_wasserstein", "mmd", "mean_error", "sd_error"})  # the rest take one sample with chains
 FEW = 1_000  # draws below which a classifier sees too little to tell two samples apart
 
 
@@ -25,6 +25,11 @@ def check(env: Environment, declaration: ast.Check, samples: dict[str, Sample | 
     options = configure.options(env, "check", metric, given)
     found = _samples(env, call, samples)
     if found is None or options is None or bound is None or not _fitting(env, call, found):
+        return None
+    chosen = _chosen(env, dict(options).get("params"), found[0])
+    if chosen is not None:
+        options = tuple((name, chosen if name == "params" else value) for name, value in options)
+    elif dict(options).get("params") is not None:
         return None
     _lint_draws(env, call, found, options)
     names = tuple(sample.name for sample in found)
@@ -44,7 +49,37 @@ def _plain(node: ast.Expr) -> str:
             return name
         case ast.Number(value=value):
             return f"{value:.10g}" if isinstance(value, float) else str(value)
+        case ast.ListExpr(items=items):
+            return f"[{', '.join(map(_plain, items))}]"
     return "..."
+
+
+def _chosen(env: Environment, given: ast.Expr | None, sample: Sample) -> tuple[str, ...] | None:
+    """The params that a check is told to look at; None when it was told nothing, or after a report."""
+    if given is None:
+        return None
+    own = posterior_params(env, sample)
+    names = given.items if isinstance(given, ast.ListExpr) else (given,)
+    chosen = tuple(name.id for name in names if isinstance(name, ast.Name))
+    wrong = next((name for name in names if not isinstance(name, ast.Name) or name.id not in own), None)
+    if wrong is None and chosen and len(set(chosen)) == len(chosen):
+        return tuple(name for name in own if name in chosen)
+    if isinstance(wrong, ast.Name):
+        near = suggest(wrong.id, own)
+        message = f"`{wrong.id}` is not a param of `{sample.posterior}`"
+        help = f"did you mean `{near}`?" if near else f"its params are {listed(own)}"
+        env.report.add("E0515", message, wrong, also=[(env.name_of(sample.posterior), "declared here")], help=help)
+    else:
+        help = f"write `params = [{own[0]}]`"
+        env.report.add("E0515", "`params` is a list of names of params, each once", wrong or given, help=help)
+    return None
+
+
+def posterior_params(env: Environment, sample: Sample) -> tuple[str, ...]:
+    """Params of a sample's posterior, in its order."""
+    declaration = env.declarations[sample.posterior]
+    assert isinstance(declaration, ast.Posterior)
+    return tuple(name.id for name in declaration.params)
 
 
 def _bound(env: Environment, declaration: ast.Check) -> float | None:

@@ -182,7 +182,7 @@ def _refuse(env: Environment, option: Option, node: ast.Expr, got: str, near: st
 
 
 def _wanted(option: Option) -> str:
-    words = listed(option.words, "or") if option.words else ""
+    words = listed(option.spelled, "or") if option.words else ""
     if option.kind == "word":
         return words
     if option.kind == "net":

@@ -33,6 +33,11 @@ class Option:
     keyed: bool = True
     quoted: bool = False
 
+    @property
+    def spelled(self) -> dict[str, Any]:
+        """Its words as a model writes them, with their values."""
+        return {f'"{w}"' if self.quoted and value is not None else w: value for w, value in self.words.items()}
+
 
 @dataclass(frozen=True)
 class Block:
@@ -69,6 +74,11 @@ REQUIRED = "required"  # the default of an `expr` that has none
 OBSERVE = Option("observe", "expr", None, "what is kept of the state, of which it is a function", words=NONE)
 SAVEAT = Option("saveat", "expr", REQUIRED, "times of the rows of the result, increasing; one number: no time axis")
 T0 = Option("t0", "real", 0.0, "time of the initial state")
+
+COMPARED = Option(
+    "draws", "int", None, "draws of each sample that are compared; none: all of the smaller", lower=10, words=NONE
+)
+PARAMS = Option("params", "expr", None, "a list of params to look at; none: all of the posterior", words=NONE)
 
 _WIDTH = Option("width", "int", 256, "units of a hidden layer", lower=1)
 _ACTIVATION = Option("activation", "word", "silu", "nonlinearity", words=_words("silu", "gelu", "relu", "tanh"))
@@ -293,34 +303,28 @@ BLOCKS: dict[tuple[str, str], Block] = {
     ),
     ("observe", "simulate"): Block((SEED,), "rows drawn from the likelihood", "values of the params"),
     ("check", "c2st"): Block(
-        (
-            Option("folds", "int", 5, "folds of cross-validation", lower=2),
-            Option(
-                "draws",
-                "int",
-                None,
-                "draws of each sample that are compared; none: all of the smaller",
-                lower=10,
-                words=NONE,
-            ),
-            SEED,
-        ),
+        (Option("folds", "int", 5, "folds of cross-validation", lower=2), COMPARED, PARAMS, SEED),
         "accuracy of a classifier between two samples: 0.5 when equal",
         "two samples of one posterior",
     ),
     ("check", "sliced_wasserstein"): Block(
-        (Option("projections", "int", 128, "random directions", lower=1), SEED),
+        (Option("projections", "int", 128, "random directions", lower=1), PARAMS, SEED),
         "sliced Wasserstein distance in units of the second sample's sd",
         "two samples of one posterior",
     ),
+    ("check", "mmd"): Block(
+        (COMPARED, PARAMS, SEED),
+        "squared maximum mean discrepancy, unbiased, Gaussian kernel: 0 when equal",
+        "two samples of one posterior",
+    ),
     ("check", "mean_error"): Block(
-        (), "largest |difference of means| in sd of the second sample", "two samples of one posterior"
+        (PARAMS,), "largest |difference of means| in sd of the second sample", "two samples of one posterior"
     ),
     ("check", "sd_error"): Block(
-        (), "largest |ratio of sds - 1| against the second sample", "two samples of one posterior"
+        (PARAMS,), "largest |ratio of sds - 1| against the second sample", "two samples of one posterior"
     ),
-    ("check", "rhat"): Block((), "largest split R-hat", "one sample with chains"),
-    ("check", "ess"): Block((), "smallest effective sample size", "one sample with chains"),
+    ("check", "rhat"): Block((PARAMS,), "largest split R-hat", "one sample with chains"),
+    ("check", "ess"): Block((PARAMS,), "smallest effective sample size", "one sample with chains"),
     ("check", "divergences"): Block((), "number of divergent transitions", "one sample with chains"),
 }
 
@@ -332,7 +336,7 @@ LATER: dict[str, frozenset[str]] = {
     "sample": frozenset(
         {"reverse_sde", "predictor_corrector", "langevin", "belief", "smc", "one_step", "hmc", "exact_gaussian"}
     ),
-    "check": frozenset({"mmd", "sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
+    "check": frozenset({"sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
     "compose": frozenset({"jac", "fnpse", "partial"}),
     "covariance": frozenset({"sampled"}),
     "option": frozenset({"route", "correct"}),

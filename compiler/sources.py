@@ -85,7 +85,7 @@ def file(env: Environment, call: ast.Call, *, holes: bool = False, hint: str | N
     try:
         return replace(env.read_table(path, **given, **also), origin=Origin(str(path), **given))
     except TableError as error:
-        at = places.get(error.argument, places["path"])
+        at = places.get(error.argument, places.get("columns", places["path"]))
         help = error.help or (hint if error.code == "E0604" else None)
         env.report.add(error.code, error.message, at, help=help, fix=_meant(at, error))
         return None

@@ -172,7 +172,7 @@ def _default(option: Option) -> str:
 
 
 def _values(option: Option) -> str:
-    words = ", ".join(f"`{word}`" for word in option.words)
+    words = ", ".join(f"`{word}`" for word in option.spelled)
     if option.kind == "word":
         return words
     kind = KINDS[option.kind]

@@ -102,12 +102,13 @@ def _points(context: Context, samples: list[Draws]) -> Iterator[tuple[list[tuple
 
 def _estimate(check: Check, samples: list[Draws], indices: list[tuple[int, ...]], options: dict[str, Any]) -> Estimate:
     metric = METRICS[check.metric]
+    params = options.get("params") or tuple(samples[0].params)
     if metric.needs == "reference":
         (sample,), (index,) = samples, indices
-        draws = {name: array[index] for name, array in sample.params.items()}
+        draws = {name: sample.params[name][index] for name in params}
         stats = {name: array[index] for name, array in sample.stats.items()}
         return metric.function(assess(draws, stats))
-    chains = [sample.matrix(index) for sample, index in zip(samples, indices, strict=True)]
+    chains = [sample.matrix(index, params) for sample, index in zip(samples, indices, strict=True)]
     a, b = (chain.reshape(-1, chain.shape[-1]) for chain in chains)
     known = {name: value for name, value in options.items() if name in ("seed", "folds", "projections")}
     limit = options.get("draws")

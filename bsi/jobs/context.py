@@ -38,9 +38,9 @@ class Draws:
     def failures(self) -> list[str]:
         return self.meta.get("failures", [])
 
-    def matrix(self, point: tuple[int, ...]) -> np.ndarray:
-        """All params at one point of the sweeps, (chain, draw, m)."""
-        parts = [array[point] for array in self.params.values()]
+    def matrix(self, point: tuple[int, ...], params: tuple[str, ...]) -> np.ndarray:
+        """Some params at one point of the sweeps, (chain, draw, m)."""
+        parts = [self.params[name][point] for name in params]
         return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
 
 

@@ -32,7 +32,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "c2st": Metric(c2st, "samples"),
         "sliced_wasserstein": Metric(sliced_wasserstein, "samples"),
-        "mmd2": Metric(mmd2, "samples"),
+        "mmd": Metric(mmd2, "samples"),
         "mean_error": Metric(mean_error, "samples"),
         "sd_error": Metric(sd_error, "samples"),
         "rhat": Metric(rhat, "reference"),

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from bsi.runtime.metrics import METRICS
 from bsi.runtime.reference import assess
 
-C2ST, SW, MMD = (METRICS[name].function for name in ("c2st", "sliced_wasserstein", "mmd2"))
+C2ST, SW, MMD = (METRICS[name].function for name in ("c2st", "sliced_wasserstein", "mmd"))
 MEAN, SD = METRICS["mean_error"].function, METRICS["sd_error"].function
 
 
