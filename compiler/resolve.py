@@ -79,5 +79,10 @@ def own_names(declaration: ast.Declaration) -> tuple[ast.Name, ...]:
 
 
 def shadowed(declaration: ast.Declaration, table: dict[str, ast.Declaration]) -> list[tuple[ast.Name, str]]:
-    """Inner names that hide a declaration, with what they hide."""
-    return [(name, article(NOUNS[type(table[name.id])])) for name in own_names(declaration) if name.id in table]
+    """Inner names that hide a declaration, with what they hide. A function sees a param by an argument only, which does
+    well to have its name."""
+    hidden = [name for name in own_names(declaration) if name.id in table]
+    if isinstance(declaration, ast.Let | ast.Simulator):
+        arguments = {id(name) for name in declaration.parameters or ()}
+        hidden = [name for name in hidden if id(name) not in arguments or not isinstance(table[name.id], ast.Param)]
+    return [(name, article(NOUNS[type(table[name.id])])) for name in hidden]
