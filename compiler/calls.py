@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bsi.compiler import expressions, fold, loops, shapes, sizes
+from bsi.compiler import expressions, fold, loops, recurrences, shapes, sizes
 from bsi.compiler.environment import Environment
 from bsi.compiler.functions import ALIASES, CALLABLE, FUNCTIONS, Function
 from bsi.compiler.ir import Expr, labelled
@@ -112,7 +112,7 @@ def _built_in(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
     if axis == WRONG or not _arity(env, node, row, len(operands)):
         return None
     if row.rule == "scan":
-        return loops.recurrence(env, node, operands, scope)
+        return recurrences.recurrence(env, node, operands, scope)
     if row.rule == "range":
         return loops.whole_numbers(env, operands, scope)
     count = len(operands) if row.sizes is None else row.sizes
