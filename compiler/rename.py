@@ -12,9 +12,8 @@ from bsi.compiler.resolve import own_names
 from bsi.dsl import ast
 
 BUILT_IN = {*functions.CALLABLE, *functions.ALIASES, *laws.LAWS, *laws.ALIASES, *laws.LATER}
-SOURCES = ("file", "pairs", "simulate")  # their arguments are named after params
+SOURCES = ("file", "pairs", "simulate")  # built-in where data come from
 WORDS = {(option.name, word) for block in BLOCKS.values() for option in block.options for word in option.words}
-FILE_ARGUMENTS = ("path", "key", "columns", "index")
 
 
 @dataclass
@@ -117,19 +116,17 @@ class Renamer:
     def call(self, node: ast.Call, hidden: frozenset[str]) -> ast.Call:
         function = node.function
         arguments = self.inside(node.arguments, hidden)
-        if function.id in SOURCES:
+        if function.id == "simulate":  # its arguments are named after params
             arguments = tuple(
                 replace(a, name=replace(a.name, id=self.path(a.name.id))) if self._names_param(a) else a
                 for a in arguments
             )
-        elif function.id in self.functions or function.id not in BUILT_IN:
+        elif function.id in self.functions or function.id not in (*BUILT_IN, *SOURCES):
             function = self.name(function, hidden)
         return replace(node, function=function, arguments=arguments)
 
     def _names_param(self, argument: ast.Argument) -> bool:
-        if argument.name is None or argument.name.id in FILE_ARGUMENTS:
-            return False
-        return "." in argument.name.id or argument.name.id in self.params
+        return argument.name is not None and ("." in argument.name.id or argument.name.id in self.params)
 
 
 def _is_word(option: ast.Option) -> bool:

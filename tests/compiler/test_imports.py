@@ -184,6 +184,44 @@ def test_keys_change_no_more_than_names_do() -> None:
     assert keys[0] == keys[1]
 
 
+EQUATIONS = """bsi 1
+dim time = 4, u = 2
+param k : real<lower = 0>
+param m : real[u]
+let t = 3
+let rate(a) = -a
+let step(s, x) = s + x * t
+simulator decay(k) -> real[time] = ode(u) { init = 1.0, rhs = rate(k) * u * exp(-t), saveat = linspace(0.1, 1, time) }
+prior p(k) = lognormal(0, 1)
+prior q(m) = learned file("draws.csv", m = ["a", "b"])
+likelihood f(x : real[time] | k) = normal(decay(k), 0.1)
+likelihood g(x : real[u] | m) = normal(m + fold(step, 0, [1, 2]), 1)
+"""
+
+
+def test_local_names_of_simulators_and_names_of_params_in_files(tmp_path: Path) -> None:
+    """The state `u` and the time `t` hide a dim and a let of their file; `m` names a param, wherever it is declared."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "laws.bsi").write_text(EQUATIONS)
+    (tmp_path / "parts" / "draws.csv").write_text("a,b\n" + "".join(f"{i},{i * i % 97}\n" for i in range(100)))
+    text = """bsi 1
+import "parts/laws.bsi" as laws
+observe x : laws.f = [1, 2, 3, 4]
+observe y : laws.g = [1, 2]
+posterior one(laws.k) = laws.p(laws.k) * laws.f(x | laws.k)
+posterior two(laws.m) = laws.q(laws.m) * laws.g(y | laws.m)
+sample a = nuts(one)
+sample b = flow_ode(two)
+"""
+    found = analyse(Source(str(tmp_path / "m.bsi"), text))
+    assert found.diagnostics == [] and found.program is not None
+    alone = analyse(Source(str(tmp_path / "parts" / "laws.bsi"), EQUATIONS))
+    assert alone.program is not None
+    for name in ("f", "g"):
+        law, own = found.program.likelihoods[f"laws.{name}"], alone.program.likelihoods[name]
+        assert repr(law.draws).replace("laws.", "") == repr(own.draws)
+
+
 def test_an_implied_fit_has_a_name_that_can_be_declared() -> None:
     laws = "bsi 1\nparam mu : real\nprior p(mu) = normal(0, 2)\nlikelihood f(x : real | mu) = normal(mu, 1)\n"
     files = {"m.bsi": 'bsi 1\nimport "laws.bsi" as laws\n' + MODEL, "laws.bsi": laws}
