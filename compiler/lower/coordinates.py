@@ -1,7 +1,8 @@
 """Working coordinates: a flat vector `z` and the params it stands for, both ways (METHODS §0).
 
-`rosenblatt` applies the quantile transport of every draw, so that `z ~ N(0, I)` under the prior. `unconstrained`
-applies the bijector of every support and standardises by quantiles of prior draws. Neither can leave the support.
+`rosenblatt` applies the transport of every draw, so that `z ~ N(0, I)` under the prior. `unconstrained` applies the
+bijector of every support and standardises by quantiles of prior draws. Neither can leave the support. A constrained
+vector or matrix has fewer working coordinates than entries: `free_shape` tells how many.
 """
 
 from __future__ import annotations
@@ -19,27 +20,30 @@ from numpyro.distributions import biject_to
 
 from bsi.compiler.ir import Draw, Law, Param, Prior
 from bsi.compiler.lower.expr import Env
-from bsi.compiler.lower.laws import arguments, distribution, draw_from, has_transport, log_density, scalar_transport
+from bsi.compiler.lower.laws import draw_from, has_transport, log_density, transport
+from bsi.compiler.lower.supports import constraint, free_shape
+from bsi.runtime.transport import Transport, VectorTransport
 
 Params = dict[str, Array]
 _SCALING_DRAWS = 2**14
-_GAUSSIAN_VECTORS = ("mv_normal", "mv_normal_cholesky")
 
 
 class Coordinates(abc.ABC):
-    """One prior's coordinates; methods take and give one point, callers `vmap`. `data` holds what laws refer to."""
+    """One prior's coordinates; methods take and give one point, callers `vmap`. `data` holds what laws refer to.
+
+    `shapes` are those of every param's working coordinates, `places` where they stand in the flat `z` of `m` entries.
+    """
 
     gaussian: bool  # whether z ~ N(0, I) under the prior
 
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env):
         self.prior, self.data = prior, data
-        self.shapes = {draw.target: params[draw.target].shape for draw in prior.draws}
+        names = [draw.target for draw in prior.draws] or prior.params
+        self.shapes = {name: free_shape(params[name].support, params[name].shape) for name in names}
         sizes = [math.prod(shape) for shape in self.shapes.values()]
-        ends = np.cumsum(sizes)
-        self.places = {
-            name: slice(end - size, end) for name, size, end in zip(self.shapes, sizes, ends.tolist(), strict=True)
-        }
-        self.m = int(sum(sizes))
+        ends = np.cumsum(sizes).tolist()
+        self.places = {name: slice(end - n, end) for name, n, end in zip(self.shapes, sizes, ends, strict=True)}
+        self.m = sum(sizes)
 
     @abc.abstractmethod
     def to_params(self, z: Float[Array, " m"]) -> Params:
@@ -63,7 +67,7 @@ class Coordinates(abc.ABC):
         return sum((log_density(d.law, env, params[d.target]) for d in self.prior.draws), jnp.zeros(()))
 
     def flat(self, parts: Mapping[str, Array]) -> Float[Array, " m"]:
-        """Values of every param, in the order of `places`, in one vector."""
+        """Working coordinates of every param, in the order of `places`, in one vector."""
         return jnp.concatenate([jnp.ravel(parts[name]) for name in self.shapes])
 
     def split(self, z: Float[Array, " m"]) -> Params:
@@ -72,19 +76,21 @@ class Coordinates(abc.ABC):
 
 
 class Rosenblatt(Coordinates):
-    """`z_i = Φ⁻¹(F(θ_i | θ_1 … θ_{i-1}))`; a whitening for vector Gaussians."""
+    """`z_i = Φ⁻¹(F(θ_i | θ_1 … θ_{i-1}))`; whitening, stick breaking, ... for vectors and matrices."""
 
     gaussian = True
 
     def to_params(self, z: Float[Array, " m"]) -> Params:
+        parts = self.split(z)
         params: Params = {}
-        for draw, part in self._draws(z):
-            params[draw.target] = _from_normal(draw.law, part, {**self.data, **params})
+        for draw in self.prior.draws:
+            value = _map(draw.law, {**self.data, **params}).from_normal(parts[draw.target])
+            params[draw.target] = jnp.broadcast_to(value, draw.law.shape)
         return params
 
     def from_params(self, params: Params) -> Float[Array, " m"]:
         env = {**self.data, **params}
-        return self.flat({d.target: _to_normal(d.law, params[d.target], env) for d in self.prior.draws})
+        return self.flat({d.target: self._to_normal(d, _map(d.law, env), params[d.target]) for d in self.prior.draws})
 
     def draw(self, key: PRNGKeyArray) -> tuple[Float[Array, " m"], Params]:
         params: Params = {}
@@ -92,22 +98,21 @@ class Rosenblatt(Coordinates):
         for i, draw in enumerate(self.prior.draws):
             env = {**self.data, **params}
             sub = jr.fold_in(key, i)
-            transport = None if draw.law.name in _GAUSSIAN_VECTORS else scalar_transport(draw.law, env)
-            if transport is None or transport.closed:
-                normal[draw.target] = jr.normal(sub, draw.law.shape)
-                params[draw.target] = _from_normal(draw.law, normal[draw.target], env)
+            law = _map(draw.law, env)
+            if law.closed:
+                normal[draw.target] = jr.normal(sub, self.shapes[draw.target])
+                params[draw.target] = jnp.broadcast_to(law.from_normal(normal[draw.target]), draw.law.shape)
             else:
                 params[draw.target] = draw_from(draw.law, env, sub)
-                normal[draw.target] = transport.to_normal(params[draw.target])
+                normal[draw.target] = self._to_normal(draw, law, params[draw.target])
         return self.flat(normal), params
 
     def log_jacobian(self, z: Float[Array, " m"]) -> Float[Array, ""]:
         normal = -0.5 * jnp.sum(z**2) - 0.5 * self.m * math.log(2 * math.pi)
         return normal - self.log_prior(self.to_params(z))
 
-    def _draws(self, z: Float[Array, " m"]) -> list[tuple[Draw, Array]]:
-        parts = self.split(z)
-        return [(draw, parts[draw.target]) for draw in self.prior.draws]
+    def _to_normal(self, draw: Draw, law: Transport | VectorTransport, value: Array) -> Array:
+        return jnp.broadcast_to(law.to_normal(value), self.shapes[draw.target])
 
 
 class Unconstrained(Coordinates):
@@ -131,7 +136,7 @@ class Unconstrained(Coordinates):
         parts = self.split(self.mean + self.scale * z)
         params: Params = {}
         for draw in self.prior.draws:
-            bijector = biject_to(distribution(draw.law, {**self.data, **params}).support)
+            bijector = biject_to(constraint(draw.law.support, {**self.data, **params}))
             params[draw.target] = bijector(parts[draw.target])
         return params
 
@@ -147,7 +152,7 @@ class Unconstrained(Coordinates):
         params: Params = {}
         total = jnp.sum(jnp.log(self.scale))
         for draw in self.prior.draws:
-            bijector = biject_to(distribution(draw.law, {**self.data, **params}).support)
+            bijector = biject_to(constraint(draw.law.support, {**self.data, **params}))
             x = parts[draw.target]
             params[draw.target] = y = bijector(x)
             total += jnp.sum(bijector.log_abs_det_jacobian(x, y))
@@ -162,43 +167,19 @@ class Unconstrained(Coordinates):
     def _unconstrain(self, params: Params) -> Array:
         env = {**self.data, **params}
         return self.flat(
-            {d.target: biject_to(distribution(d.law, env).support).inv(params[d.target]) for d in self.prior.draws}
+            {d.target: biject_to(constraint(d.law.support, env)).inv(params[d.target]) for d in self.prior.draws}
         )
 
 
-def _from_normal(law: Law, z: Array, env: Env) -> Array:
-    if law.name in _GAUSSIAN_VECTORS:
-        values = arguments(law, env)
-        factor = values.get("cholesky")
-        factor = jnp.linalg.cholesky(values["covariance"]) if factor is None else factor
-        return values["mean"] + jnp.einsum("...ij,...j->...i", factor, z)
-    transport = scalar_transport(law, env)
-    assert transport is not None
-    return jnp.broadcast_to(transport.from_normal(z), law.shape)
-
-
-def _to_normal(law: Law, value: Array, env: Env) -> Array:
-    """Inverse of `_from_normal`."""
-    if law.name in _GAUSSIAN_VECTORS:
-        values = arguments(law, env)
-        factor = values.get("cholesky")
-        factor = jnp.linalg.cholesky(values["covariance"]) if factor is None else factor
-        centred = (value - values["mean"])[..., None]
-        factor = jnp.broadcast_to(factor, (*centred.shape[:-2], *factor.shape[-2:]))
-        return jax.scipy.linalg.solve_triangular(factor, centred, lower=True)[..., 0]
-    transport = scalar_transport(law, env)
-    assert transport is not None
-    return jnp.broadcast_to(transport.to_normal(value), law.shape)
-
-
-def has_rosenblatt(law: Law) -> bool:
-    """Whether a law has a usable quantile map: every continuous scalar law, and Gaussian vectors."""
-    return law.name in _GAUSSIAN_VECTORS or has_transport(law)
+def _map(law: Law, env: Env) -> Transport | VectorTransport:
+    found = transport(law, env)
+    assert found is not None, f"`{law.name}` has no map of N(0, I): `coordinates` has looked"
+    return found
 
 
 def coordinates(kind: str, prior: Prior, params: Mapping[str, Param], data: Env) -> Coordinates:
-    """Coordinates by the `coordinates` option of a train block. A prior with a law that has no quantile map (a mixture
-    of vectors, say) gets unconstrained ones."""
-    if kind == "rosenblatt" and all(has_rosenblatt(draw.law) for draw in prior.draws):
+    """Coordinates by the `coordinates` option of a train block. A prior with a law that has no map of N(0, I)
+    (a mixture of vectors, say) gets unconstrained ones."""
+    if kind == "rosenblatt" and all(has_transport(draw.law) for draw in prior.draws):
         return Rosenblatt(prior, params, data)
     return Unconstrained(prior, params, data)

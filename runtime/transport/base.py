@@ -23,7 +23,7 @@ Tails = tuple[Float[Array, "..."], Float[Array, "..."]]
 
 TINY = 1e-37  # smallest probability that `ndtri` is asked for: z stays within ±12.7 in float32
 _FARTHEST = 12.5
-_BISECTIONS = 60  # halvings of a bracket of width 176: below float32 resolution everywhere
+_HALVINGS = 10  # of a bracket of width 176, on top of one for every bit: below the resolution of its values
 
 # Brackets of a search: x as a function of y, and the range of y.
 SINH_RANGE = (jnp.sinh, -88.0, 88.0)
@@ -47,6 +47,16 @@ class Transport:
         )
 
 
+@dataclass(frozen=True)
+class VectorTransport:
+    """A law of vectors or matrices as a map of N(0, I). `closed` is False where `from_normal` has to search: then
+    drawing from the law and mapping the draw to `z` is the cheaper way to get both."""
+
+    from_normal: Callable[..., Array]
+    to_normal: Callable[..., Array]
+    closed: bool = True
+
+
 def _search(
     tails: Callable[[Array], Tails], z: Array, to_x: Callable[[Array], Array], low: float, high: float
 ) -> Array:
@@ -60,7 +70,7 @@ def _search(
         return jnp.where(below, middle, a), jnp.where(below, b, middle)
 
     start = (jnp.full_like(z, low), jnp.full_like(z, high))
-    a, b = jax.lax.fori_loop(0, _BISECTIONS, halve, start)
+    a, b = jax.lax.fori_loop(0, _HALVINGS + jnp.finfo(z.dtype).nmant, halve, start)
     return to_x(0.5 * (a + b))
 
 

@@ -1,13 +1,16 @@
-"""Laws of laws of one number: truncated laws, mixtures."""
+"""Laws of laws of one number: truncated laws, mixtures, order statistics."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
+from jax.scipy.special import ndtri
 from jaxtyping import Array, Float
 
-from bsi.runtime.transport.base import SINH_RANGE, Tails, Transport, Value, searched
+from bsi.runtime.transport.base import SINH_RANGE, TINY, Tails, Transport, Value, VectorTransport, hazard, searched
 
 
 def truncate(tails: Callable[..., Tails], lower: Value, upper: Value) -> Callable[..., Tails]:
@@ -43,3 +46,30 @@ def mixture(weights: Float[Array, "... k"], components: tuple[Callable[[Array], 
         return jnp.asarray(lower), jnp.asarray(upper)
 
     return searched(tails, *SINH_RANGE)
+
+
+def _score(cumulative: Array) -> Array:
+    """`z` with `hazard(z) = cumulative`, from whichever tail is the smaller."""
+    return jnp.where(
+        cumulative < math.log(2),
+        ndtri(jnp.maximum(-jnp.expm1(-cumulative), TINY)),
+        -ndtri(jnp.maximum(jnp.exp(-jnp.maximum(cumulative, 0.5)), TINY)),
+    )
+
+
+def ordered(law: Transport) -> VectorTransport:
+    """k independent draws of a law, its arguments filled in, in increasing order (Rényi 1953): the hazards of order
+    statistics have independent exponential increments, `H_i - H_{i-1} = E_i / (k - i)` from i = 0."""
+
+    def from_normal(z: Array) -> Array:
+        left = z.shape[-1] - jnp.arange(z.shape[-1])
+        normal = _score(jnp.cumsum(hazard(z) / left, axis=-1))
+        x = jax.vmap(law.from_normal, in_axes=-1, out_axes=-1)(normal)
+        return jax.lax.cummax(x, axis=x.ndim - 1)  # a search may end a rounding error below the entry before
+
+    def to_normal(x: Array) -> Array:
+        left = x.shape[-1] - jnp.arange(x.shape[-1])
+        reached = hazard(jax.vmap(law.to_normal, in_axes=-1, out_axes=-1)(x))
+        return _score(left * jnp.diff(reached, axis=-1, prepend=jnp.zeros_like(reached[..., :1])))
+
+    return VectorTransport(from_normal, to_normal, law.closed)

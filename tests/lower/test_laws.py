@@ -1,4 +1,8 @@
-"""Every law of the table against SciPy: density, sampler, and the map to the standard normal. One row a law."""
+"""Every law of the table, by its case in `law_cases.py`: roles and domains of its arguments, density, sampler, and the
+map of N(0, I) with its Jacobian."""
+
+import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -6,135 +10,205 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats as st
+from numpyro.distributions import biject_to
 
-from bsi.compiler.ir import Expr, Law, Support
+from bsi.compiler.analyse import compile_source
 from bsi.compiler.laws import LAWS
 from bsi.compiler.lower.laws import LAWS as LOWERED
-from bsi.compiler.lower.laws import distribution, scalar_transport
+from bsi.compiler.lower.laws import distribution, transport
+from bsi.compiler.lower.supports import constraint, free_shape
+from bsi.dsl.span import Source
+from tests.lower.charts import chart, inside
+from tests.lower.law_cases import CASES
 
-COVARIANCE = ((2.0, 0.5), (0.5, 1.0))
-N = 4_000  # draws of the sampler test
-CONTINUOUS = {
-    "normal": ((1.0, 2.0), st.norm(1, 2)),
-    "student_t": ((4.0, 1.0, 2.0), st.t(4, 1, 2)),
-    "cauchy": ((1.0, 2.0), st.cauchy(1, 2)),
-    "laplace": ((1.0, 2.0), st.laplace(1, 2)),
-    "logistic": ((1.0, 2.0), st.logistic(1, 2)),
-    "gumbel": ((1.0, 2.0), st.gumbel_r(1, 2)),
-    "uniform": ((-1.0, 3.0), st.uniform(-1, 4)),
-    "beta": ((2.0, 3.0), st.beta(2, 3)),
-    "truncated_normal": ((1.0, 2.0, 0.0, 3.0), st.truncnorm(-0.5, 1, 1, 2)),
-    "lognormal": ((0.5, 1.2), st.lognorm(1.2, scale=np.exp(0.5))),
-    "half_normal": ((2.0,), st.halfnorm(0, 2)),
-    "half_cauchy": ((2.0,), st.halfcauchy(0, 2)),
-    "half_student_t": ((1.0, 2.0), st.halfcauchy(0, 2)),
-    "exponential": ((2.0,), st.expon(0, 0.5)),
-    "gamma": ((1.6, 2.0), st.gamma(1.6, scale=0.5)),
-    "inverse_gamma": ((3.0, 2.0), st.invgamma(3, scale=2)),
-    "chi_square": ((3.0,), st.chi2(3)),
-    "weibull": ((1.5, 2.0), st.weibull_min(1.5, scale=2)),
-    "pareto": ((2.0, 1.5), st.pareto(1.5, scale=2)),
-}
-COUNTS = {
-    "bernoulli": ((0.3,), st.bernoulli(0.3)),
-    "bernoulli_logit": ((0.5,), st.bernoulli(1 / (1 + np.exp(-0.5)))),
-    "binomial": ((7, 0.3), st.binom(7, 0.3)),
-    "binomial_logit": ((7, 0.5), st.binom(7, 1 / (1 + np.exp(-0.5)))),
-    "beta_binomial": ((7, 2.0, 3.0), st.betabinom(7, 2, 3)),
-    "poisson": ((2.5,), st.poisson(2.5)),
-    "neg_binomial": ((2.5, 1.5), st.nbinom(1.5, 1.5 / (1.5 + 2.5))),
-    "geometric": ((0.3,), st.geom(0.3, loc=-1)),
-    "categorical": (((0.2, 0.3, 0.5),), st.rv_discrete(values=([0, 1, 2], [0.2, 0.3, 0.5]))),
-}
-SCALARS = CONTINUOUS | COUNTS
-VECTORS = {
-    "mv_normal": ((1.0, 2.0), COVARIANCE),
-    "mv_normal_cholesky": ((1.0, 2.0), tuple(map(tuple, np.linalg.cholesky(COVARIANCE).tolist()))),
-}
+N = 4_000  # draws of a sampler; gates are 4 sigma
+CONTINUOUS = [name for name, case in CASES.items() if not case.type.startswith("int")]
+MAPPED = [name for name in CONTINUOUS if name not in LOWERED or LOWERED[name].transport]
+MAPPED.remove("hidden_markov")
+MODEL = """bsi 1
+param a : real
+prior p(a) = normal(0, 1)
+likelihood f(x : {type} | a) = {call}
+"""
 
 
-def const(value):
-    return Expr("const", value=value, shape=np.shape(value), integer=isinstance(value, int))
+def show(value):
+    return f"[{', '.join(map(show, value))}]" if isinstance(value, list) else repr(value)
 
 
-def law(name, values, shape=(), components=()):
-    names = [argument.name for argument in LAWS[name].arguments]
-    arguments = tuple(zip(names, map(const, values), strict=True))
-    return Law(name, arguments, shape, Support(), components)
+def call(name, arguments):
+    inside = CASES[name].inside
+    return f"{name}({', '.join([*inside, *(f'{key} = {show(value)}' for key, value in arguments.items())])})"
 
 
-def test_every_law_is_lowered_and_tested():
-    combinators = {"mixture", "truncated"}
-    assert set(LOWERED) == set(LAWS) - combinators
-    assert set(LAWS) - combinators == SCALARS.keys() | VECTORS.keys()
+def compiled(name, arguments):
+    program, diagnostics = compile_source(
+        Source("law.bsi", MODEL.format(type=CASES[name].type, call=call(name, arguments)))
+    )
+    return program, [d for d in diagnostics if d.code.startswith("E")]
 
 
-@pytest.mark.parametrize("name", SCALARS)
-def test_densities_agree_with_scipy(name):
-    values, reference = SCALARS[name]
-    if name in COUNTS:
-        x = np.arange(0, 8 if name not in ("bernoulli", "bernoulli_logit", "categorical") else 2)
-        expected = reference.logpmf(x)
-    else:
-        x = reference.ppf([0.01, 0.2, 0.5, 0.8, 0.99])
-        expected = reference.logpdf(x)
-    lowered = distribution(law(name, values), {})
-    got = [float(lowered.log_prob(jnp.asarray(v))) for v in x]
-    np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-4)
+@functools.cache
+def law(name):
+    program, errors = compiled(name, CASES[name].arguments)
+    assert program is not None, [d.message for d in errors]
+    return program.likelihoods["f"].draws[0].law
 
 
-@pytest.mark.parametrize("name", SCALARS)
-def test_samplers_agree_with_scipy(name):
-    """Kolmogorov-Smirnov for continuous laws, the worst cell against its standard error for counts; 4 sigma."""
-    values, reference = SCALARS[name]
-    draws = np.asarray(jax.vmap(distribution(law(name, values), {}).sample)(jr.split(jr.key(1), N)), float)
-    if name in CONTINUOUS:
-        statistic = st.kstest(draws, reference.cdf).statistic
-        assert statistic * np.sqrt(N) < 2.3  # P(D sqrt(n) > 2.3) = 5e-5, the two-sided 4 sigma
-    else:
-        p = reference.pmf(np.arange(12))
-        share = np.array([(draws == k).mean() for k in range(12)])
+@functools.cache
+def draws(name):
+    return np.asarray(distribution(law(name), {}).sample(jr.key(1), (N,)), float)
+
+
+def test_every_law_is_lowered_and_has_a_case():
+    assert set(CASES) == set(LAWS)
+    assert set(LOWERED) == {name for name, row in LAWS.items() if row.components == (0, 0)}
+    assert len(LAWS) >= 75
+
+
+def test_the_checker_knows_which_laws_have_a_distribution_function():
+    scalars = [name for name, row in LAWS.items() if not (row.components[0] or row.axes or row.integer)]
+    assert {name for name in scalars if LAWS[name].cdf} == {name for name in scalars if LOWERED[name].transport}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_density_is_that_of_the_reference(name):
+    case = CASES[name]
+    lowered = distribution(law(name), {})
+    points = jnp.asarray(np.asarray(case.points, int if case.type.startswith("int") else float))
+    got = jax.vmap(lowered.log_prob)(points)
+    expected = [case.density(np.asarray(x)) for x in case.points]
+    np.testing.assert_allclose(got, expected, rtol=3e-4, atol=3e-4)
+
+
+@functools.cache
+def normals(name):
+    """What the map makes of the draws. Arrays of N rows everywhere: JAX compiles its special functions once a shape."""
+    return np.asarray(transport(law(name), {}).to_normal(jnp.asarray(draws(name), jnp.float32)), float)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_draws_follow_the_law(name):
+    """Kolmogorov-Smirnov for numbers, the worst cell against its standard error for counts, moments for vectors without
+    a map, and for the others that map: it must send the draws to N(0, I)."""
+    case, x = CASES[name], draws(name)
+    if case.cdf:
+        assert st.kstest(x, case.cdf).statistic * np.sqrt(N) < 2.3  # P(D sqrt(n) > 2.3) = 5e-5
+    elif case.pmf:
+        p = case.pmf(np.arange(12))
+        share = np.array([(x == k).mean() for k in range(12)])
         assert np.all(np.abs(share - p) <= 4 * np.sqrt(p * (1 - p) / N) + 4 / N)
+    elif case.moment:
+        function, expected = case.moment
+        found = function(x)
+        assert np.all(np.abs(found.mean(0) - expected) < 4 * found.std(0) / np.sqrt(N) + 4 / np.sqrt(2e5))
+    else:
+        z = normals(name).reshape(N, -1)
+        assert max(st.kstest(column, st.norm.cdf).statistic for column in z.T) * np.sqrt(N) < 2.5
+        if z.shape[1] > 1:
+            assert np.abs(np.corrcoef(z.T) - np.eye(z.shape[1])).max() < 4.5 / np.sqrt(N)
 
 
-@pytest.mark.parametrize("name", VECTORS)
-def test_vector_laws_have_the_gaussian_density(name):
-    lowered = distribution(law(name, VECTORS[name], (2,)), {})
-    reference = st.multivariate_normal((1.0, 2.0), COVARIANCE)
-    for x in ([0.0, 0.0], [1.0, 3.0], [-2.0, 5.0]):
-        assert float(lowered.log_prob(jnp.asarray(x))) == pytest.approx(reference.logpdf(x), rel=1e-4)
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_bijectors_stay_on_the_support_and_know_their_jacobian(name):
+    """On the support far out as well, up to 8 working units; the Jacobian against `jacfwd` in free coordinates."""
+    support, shape = law(name).support, law(name).shape
+    on = constraint(support, {}, len(shape))
+    bijector = biject_to(constraint(support, {}))
+    far = 8 * jnp.tanh(jr.normal(jr.key(2), (100, *free_shape(support, shape))))
+    value = np.asarray(jax.vmap(bijector)(far))
+    assert np.all(np.isfinite(value)) and np.all(inside(support, on, value))
+    y = 0.5 * far[:3] / 8
+    _, free, area = chart(support, shape)
+    jacobian = jax.vmap(jax.jacfwd(lambda y: jnp.ravel(free(bijector(y)))))(y)
+    size = math.prod(y.shape[1:])
+    slope = np.linalg.slogdet(np.asarray(jacobian, float).reshape(3, size, size))[1]
+    got = jax.vmap(lambda y: jnp.sum(bijector.log_abs_det_jacobian(y, bijector(y))) - area(free(bijector(y))))(y)
+    np.testing.assert_allclose(got, slope, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_maps_stay_on_the_support_and_invert(name):
+    """Half of the points are far out, up to 8 sd; the others must come back."""
+    lowered = law(name)
+    found = transport(lowered, {})
+    z = jr.normal(jr.key(2), (N, *free_shape(lowered.support, lowered.shape)))
+    z = jnp.where(jnp.arange(N).reshape(-1, *[1] * (z.ndim - 1)) < N // 2, z, 8 * jnp.tanh(z))
+    x = found.from_normal(z)
+    assert np.all(np.isfinite(x))
+    assert np.all(inside(lowered.support, constraint(lowered.support, {}, len(lowered.shape)), np.asarray(x)))
+    again = np.asarray(found.to_normal(x))[: N // 2]
+    near = np.abs(z[: N // 2]) < 2.5  # further out a value beside a bound no longer tells z in float32
+    assert np.abs(np.where(near, again - z[: N // 2], 0)).max() < 1e-2
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_the_density_is_the_jacobian_of_the_map(name):
+    """`log p(x) + log |dx/dz| = log N(z)`, by central differences: density, sampler and map are three pieces of code
+    that must agree."""
+    lowered = law(name)
+    embed, free, area = chart(lowered.support, lowered.shape)
+    size = math.prod(free_shape(lowered.support, lowered.shape))
+    typical = np.argsort(np.abs(normals(name)).reshape(N, -1).max(-1))[:4]
+    x = jnp.asarray(draws(name)[typical], jnp.float32)
+    flat = np.asarray(jax.vmap(free)(x), float).reshape(4, size)
+    step = 2e-3 * np.maximum(np.abs(flat), np.std(np.asarray(draws(name))) * 0.1)
+    shifts = step[:, None, :] * np.concatenate([np.eye(size), -np.eye(size)])  # [4, 2 size, size]
+    points = (flat[:, None] + shifts).reshape(-1, size)
+    padded = jnp.asarray(np.resize(points, (N, size)), jnp.float32)
+    values = jax.vmap(embed)(padded.reshape(N, *np.shape(free(x[0]))))
+    z = np.asarray(transport(lowered, {}).to_normal(values), float)[: len(points)].reshape(4, 2, size, -1)
+    moved = np.asarray(padded, float)[: len(points)].reshape(4, 2, size, size)
+    width = np.einsum("ajj->aj", moved[:, 0] - moved[:, 1])  # as rounded
+    slope = np.linalg.slogdet((z[:, 0] - z[:, 1]) / width[..., None])[1]
+    expected = st.norm.logpdf(normals(name)[typical]).reshape(4, -1).sum(-1) + slope
+    got = jax.vmap(distribution(lowered, {}).log_prob)(x) + jax.vmap(lambda x: area(free(x)))(x)
+    np.testing.assert_allclose(got, expected, atol=0.03)
+
+
+BAD = {
+    "positive": lambda value: _filled(value, -1.0),
+    "unit": lambda value: 1.5,
+    "correlation": lambda value: 1.5,
+    "natural": lambda value: -1,
+    "whole": lambda value: 0.5,
+    "probabilities": lambda value: _filled(value, 0.9),
+    "increasing": lambda value: value[::-1],
+    "positive_definite": lambda value: [[-x for x in row] for row in value],
+    "cholesky": lambda value: [[-x for x in row] for row in value],
+    "adjacency": lambda value: _filled(value, 0),
+}
+
+
+def _filled(value, entry):
+    return [_filled(item, entry) for item in value] if isinstance(value, list) else entry
+
+
+ARGUMENTS = [(name, a) for name, row in LAWS.items() for a in row.arguments if a.domain != "real"]
+
+
+@pytest.mark.parametrize("name, argument", ARGUMENTS, ids=lambda item: getattr(item, "name", item))
+def test_a_constant_outside_its_domain_is_refused(name, argument):
+    arguments = dict(CASES[name].arguments)
+    bad = {**arguments, argument.name: BAD[argument.domain](arguments[argument.name])}
+    _, errors = compiled(name, bad)
+    assert [d.code for d in errors] == ["E0401"]
+    assert f"`{argument.name}` of `{name}` must be" in errors[0].message
+
+
+@pytest.mark.parametrize("name", [name for name, row in LAWS.items() if row.arguments])
+def test_arguments_are_known_by_name(name):
+    _, errors = compiled(name, {**CASES[name].arguments, "no_such": 1.0})
+    assert [d.code for d in errors] == ["E0208"]
+    needed = [argument.name for argument in LAWS[name].arguments if argument.default is None]
+    if needed:
+        rest = {key: value for key, value in CASES[name].arguments.items() if key != needed[0]}
+        _, errors = compiled(name, rest)
+        assert [d.code for d in errors] == ["E0209"]
 
 
 def test_a_scalar_law_fills_its_declared_shape():
-    lowered = distribution(law("normal", (1.0, 2.0), (3, 2)), {})
+    program, _ = compile_source(Source("law.bsi", MODEL.format(type="real[3, 2]", call="normal(1, 2)")))
+    lowered = distribution(program.likelihoods["f"].draws[0].law, {})
     x = jnp.arange(6.0).reshape(3, 2)
     assert float(lowered.log_prob(x)) == pytest.approx(st.norm(1, 2).logpdf(np.arange(6)).sum(), rel=1e-5)
-
-
-def test_mixtures_of_scalars_and_of_vectors():
-    parts = (law("normal", (-2.0, 0.5)), law("normal", (1.0, 1.0)))
-    scalar = Law("mixture", (("weights", const((0.3, 0.7))),), (), Support(), parts)
-    x = np.linspace(-4, 4, 9)
-    expected = np.log(0.3 * st.norm(-2, 0.5).pdf(x) + 0.7 * st.norm(1, 1).pdf(x))
-    got = [float(distribution(scalar, {}).log_prob(jnp.asarray(v))) for v in x]
-    np.testing.assert_allclose(got, expected, rtol=1e-4)
-    draws = np.asarray(jax.vmap(distribution(scalar, {}).sample)(jr.split(jr.key(2), N)))
-    z = np.asarray(scalar_transport(scalar, {}).to_normal(jnp.asarray(draws)))
-    assert st.kstest(z, st.norm.cdf).statistic * np.sqrt(N) < 2.3
-    components = tuple(law("mv_normal", ((m, m), COVARIANCE), (2,)) for m in (-1.0, 1.0))
-    vector = Law("mixture", (("weights", const((0.5, 0.5))),), (2,), Support(), components)
-    densities = [st.multivariate_normal((m, m), COVARIANCE).pdf([0.3, -0.2]) for m in (-1.0, 1.0)]
-    assert float(distribution(vector, {}).log_prob(jnp.array([0.3, -0.2]))) == pytest.approx(
-        np.log(np.mean(densities)), rel=1e-4
-    )
-
-
-def test_truncated_laws_are_renormalised():
-    arguments = (("lower", const(0.5)), ("upper", const(float("inf"))))
-    half = Law("truncated", arguments, (), Support("interval", const(0.5)), (law("normal", (0.0, 1.0)),))
-    reference = st.truncnorm(0.5, np.inf)
-    lowered = distribution(half, {})
-    got = [float(lowered.log_prob(jnp.asarray(v))) for v in (0.4, 0.6, 2.0)]
-    np.testing.assert_allclose(got, reference.logpdf([0.4, 0.6, 2.0]), rtol=1e-4)
-    draws = np.asarray(jax.vmap(lowered.sample)(jr.split(jr.key(3), N)))
-    assert st.kstest(draws, reference.cdf).statistic * np.sqrt(N) < 2.3
