@@ -185,6 +185,10 @@ def _prior_body(
             draws.extend([None] * (value is None))
         elif name not in types:
             _not_an_argument(env, declaration, statement.name)
+            meant = suggest(name, (it for it in types if it not in places)) if name not in env.declarations else None
+            if meant:  # misspelled here, and therefore neither left out nor unknown
+                done[meant] = statement.name
+                scope = replace(scope, params=scope.params | {meant})
             scope = scope.bind(name, None)
             draws.append(None)
         else:

@@ -54,3 +54,13 @@ def test_indices_into_one_value_without_axes_are_told_together() -> None:
     text = "bsi 1\nlet u = 2\nlet a = u[0] + u[1] * u[2]\n"
     found, at = the_one(text)
     assert (found.code, at, len(found.secondary)) == ("E0311", "u[0]", 2)
+
+
+def test_a_misspelled_draw_is_neither_left_out_nor_unknown() -> None:
+    text = (
+        "bsi 1\nparam mu : real\nparam tau : real\n"
+        "prior p(mu, tau) = {\n  mu ~ normal(0, 1)\n  taau ~ normal(mu, 1)\n}\n"
+        "prior q(mu, tau) = {\n  m ~ normal(0, 1)\n  tau ~ normal(mu, 1)\n}\n"
+    )
+    found = compile_source(Source("model.bsi", text))[1]
+    assert [(d.code, d.help) for d in found] == [("E0201", "did you mean `tau`?"), ("E0201", "did you mean `mu`?")]
