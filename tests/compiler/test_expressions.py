@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from bsi.compiler.functions import FUNCTIONS
 from bsi.compiler.ir import Expr, digest
 from bsi.compiler.laws import LAWS
 from bsi.compiler.shapes import Axis
+from bsi.compiler.tables_markdown import README
 from bsi.dsl.span import Source
 from tests.compiler.helpers import codes, compiled
 
@@ -293,3 +295,11 @@ def test_tables_are_consistent() -> None:
             assert not isinstance(bound, str) or row.argument(bound)
     for name, function in FUNCTIONS.items():
         assert name == function.name and function.doc and function.arity[0] >= 1
+
+
+def test_the_reference_shows_a_right_recurrence() -> None:
+    section = README.read_text(encoding="utf-8").split("## What an expression means\n")[1].split("\n## ")[0]
+    (example,) = re.findall(r"```bsi\n(.*?)```", section, re.DOTALL)
+    assert codes(example) == []
+    law = compiled(example).likelihoods["f"].draws[0].law
+    assert dict(law.arguments)["loc"].op == "scan"
