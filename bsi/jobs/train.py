@@ -119,9 +119,9 @@ def _refuse_other_prior(context: Context, node: Train, source: Simulator | Table
         return
     space = context.lowered.coordinates_of(node)
     drawn, _ = jax.jit(jax.vmap(space.draw))(jr.split(jr.key(0), _PRIOR_DRAWS))
-    distances = [ks_2samp(a, b) for a, b in zip(source.z.T, np.asarray(drawn).T, strict=True)]
-    worst = int(np.argmin([found.pvalue for found in distances]))
-    if distances[worst].pvalue > _ALPHA / len(distances):
+    tests: list[Any] = [ks_2samp(a, b) for a, b in zip(source.z.T, np.asarray(drawn).T, strict=True)]
+    worst = int(np.argmin([test.pvalue for test in tests]))
+    if tests[worst].pvalue > _ALPHA / len(tests):
         return
     name = next(name for name, place in space.places.items() if place.start <= worst < place.stop)
     raise JobFailure(
@@ -130,7 +130,7 @@ def _refuse_other_prior(context: Context, node: Train, source: Simulator | Table
             node.likelihood or node.name,
             "R114",
             f"the pairs of `{node.likelihood}` are not draws of `{node.prior}`: distribution functions of `{name}` "
-            f"differ by {distances[worst].statistic:.2g}",
+            f"differ by {tests[worst].statistic:.2g}",
             help="a fit learns the posterior under the prior that the pairs were drawn from: declare that one, or learn "
             f"it, `prior {node.prior}(...) = learned file(...)`",
         )
