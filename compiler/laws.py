@@ -469,4 +469,3 @@ ALIASES = {
     "order_statistics": "ordered",
     "hmm": "hidden_markov",
 }
-LATER: frozenset[str] = frozenset()

@@ -18,9 +18,10 @@ from bsi.compiler import (
     unknowns,
     value_types,
 )
-from bsi.compiler.distributions import interval
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Likelihood, Observation, Simulated, Support, Table
+from bsi.compiler.members import belong
+from bsi.compiler.supports import interval
 from bsi.compiler.value_types import ValueType
 from bsi.dsl import ast
 
@@ -105,7 +106,10 @@ def _possible(
         bound.value if bound and bound.op == "const" and not bound.shape else None
         for bound in (support.lower, support.upper)
     )
-    return sources.within(env, declaration, table, low, high, law.law, f"the law of `{law.observed.id}`")
+    if not sources.within(env, declaration, table, low, high, law.law, f"the law of `{law.observed.id}`"):
+        return False
+    also = [(law.law, f"the law of `{law.observed.id}`")]
+    return belong(env, declaration.source, declaration.name.id, fold.table_value(table), support, also)
 
 
 def _simulated(
@@ -164,8 +168,12 @@ def _values(env: Environment, call: ast.Call, law: ast.Likelihood) -> dict[str, 
             _wrong_shape(env, argument, name, declaration, type, value.shape)
             continue
         entries = [float(x) for x in fold.spread(known, type.shape)]
-        if _inside(env, argument, name, entries):
-            values[name] = fold.nested(entries, type.shape)
+        value = fold.nested(entries, type.shape)
+        also = [(env.name_of(name), "declared here")]
+        if _inside(env, argument, name, entries) and belong(
+            env, argument.value, name, value, _support_of(env, name), also
+        ):
+            values[name] = value
     return values if len(values) == len(bound) else None
 
 

@@ -11,7 +11,7 @@ from bsi.compiler.options import BLOCKS
 from bsi.compiler.resolve import own_names
 from bsi.dsl import ast
 
-BUILT_IN = {*functions.CALLABLE, *functions.ALIASES, *laws.LAWS, *laws.ALIASES, *laws.LATER}
+BUILT_IN = {*functions.CALLABLE, *functions.ALIASES, *laws.LAWS, *laws.ALIASES}
 SOURCES = ("file", "pairs", "simulate")  # built-in where data come from
 WORDS = {(option.name, word) for block in BLOCKS.values() for option in block.options for word in option.words}
 

@@ -11,6 +11,7 @@ from typing import Any
 from bsi.compiler import expressions, fold, missing, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Data, Origin, Table
+from bsi.compiler.members import belong
 from bsi.compiler.report import counted, suggest
 from bsi.compiler.shapes import show
 from bsi.compiler.tables import TableError
@@ -192,7 +193,11 @@ def typed(
         integer=type.integer,
     )
     low, high = (bound.value if bound else None for bound in (type.lower, type.upper))
-    return table if within(env, declaration, table, low, high, declared, "its type") else None
+    good = within(env, declaration, table, low, high, declared, "its type")
+    if good and type.kind != "real":
+        also = [(declared, "declared here")]
+        good = belong(env, declaration.source, declaration.name.id, fold.table_value(table), type.support, also)
+    return table if good else None
 
 
 def within(

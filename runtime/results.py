@@ -87,7 +87,9 @@ def _array(name: str, variable: Variable, leading: tuple[str, ...]) -> xr.DataAr
     own = variable.dims or ("",) * (values.ndim - len(leading))
     if values.ndim != len(leading) + len(own):
         raise ValueError(f"`{name}` has {values.ndim} axes, expected {', '.join((*leading, *own)) or 'none'}")
-    return xr.DataArray(values, dims=(*leading, *(_dim(name, dim, axis) for axis, dim in enumerate(own))))
+    twice = {dim for dim in own if own.count(dim) > 1}  # the axes of a square matrix need names of their own
+    dims = ("" if dim in twice else dim for dim in own)
+    return xr.DataArray(values, dims=(*leading, *(_dim(name, dim, axis) for axis, dim in enumerate(dims))))
 
 
 def _dim(variable: str, dim: str, axis: int) -> str:

@@ -13,12 +13,14 @@ import jax.numpy as jnp
 import numpyro
 from jaxtyping import Array
 from numpyro.handlers import reparam
-from numpyro.infer.reparam import LocScaleReparam, Reparam
+from numpyro.infer.reparam import LocScaleReparam, ProjectedNormalReparam, Reparam
 
 from bsi.compiler.ir import Draw, Expr, Posterior, Program
 from bsi.compiler.lower.expr import Env
 from bsi.compiler.lower.forward import log_likelihood
 from bsi.compiler.lower.laws import LAWS, distribution
+
+DIRECTIONS = ("uniform_sphere", "projected_normal")
 
 
 def numpyro_model(
@@ -33,6 +35,10 @@ def numpyro_model(
     draws = [d for factor in posterior.factors if factor.kind == "prior" for d in program.priors[factor.law].draws]
     centred: dict[str, Reparam] = {
         draw.target: LocScaleReparam(0.0) for draw in draws if _is_hierarchical(draw, program)
+    }
+    # NumPyro has no bijector of the sphere: directions are those of Gaussian vectors.
+    directions: dict[str, Reparam] = {
+        draw.target: ProjectedNormalReparam() for draw in draws if draw.law.name in DIRECTIONS
     }
 
     def model(powers: tuple[Array, ...]) -> None:
@@ -51,7 +57,7 @@ def numpyro_model(
                 scaled = jnp.where(power == 0, 0.0, power * density)  # 0 drops the factor, also where it is -inf
                 numpyro.factor(f"{factor.observation}:log_likelihood", jnp.sum(scaled))
 
-    return reparam(model, config=centred)
+    return reparam(model, config=centred | directions)
 
 
 def _is_hierarchical(draw: Draw, program: Program) -> bool:
