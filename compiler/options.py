@@ -71,7 +71,7 @@ COVARIANCE = Option(
 )
 
 REQUIRED = "required"  # the default of an `expr` that has none
-OBSERVE = Option("observe", "expr", None, "what is kept of the state, of which it is a function", words=NONE)
+OUTPUT = Option("output", "expr", None, "what is kept of the state, by the state and `t`; none: all", words=NONE)
 SAVEAT = Option("saveat", "expr", REQUIRED, "times of the rows of the result, increasing; one number: no time axis")
 T0 = Option("t0", "real", 0.0, "time of the initial state")
 
@@ -97,7 +97,9 @@ BLOCKS: dict[tuple[str, str], Block] = {
             Option("depth", "int", 2, "number of residual blocks of two layers", lower=1),
             _ACTIVATION,
             Option("embed", "int", 64, "units of the embedding of an element", lower=1),
-            Option("labels", "bool", False, "learn a label for every element: they are alike, but cannot change places"),
+            Option(
+                "labels", "bool", False, "learn a label for every element: they are alike, but cannot change places"
+            ),
         ),
         "a resmlp that sees the elements of a row as a set, whatever their order",
     ),
@@ -237,7 +239,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
             Option("init", "expr", REQUIRED, "state at `t0`"),
             Option("rhs", "expr", REQUIRED, "time derivative of the state, by the state and the time `t`"),
             SAVEAT,
-            OBSERVE,
+            OUTPUT,
             T0,
             Option(
                 "solver",
@@ -264,7 +266,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
                 "factor of the noise: of the state's shape, a noise for each entry; with one more axis, several",
             ),
             SAVEAT,
-            OBSERVE,
+            OUTPUT,
             T0,
             Option(
                 "solver",

@@ -227,7 +227,7 @@ def _parameters(
 def _equation(
     env: Environment, declaration: ast.Simulator, found: Declared, scope: Scope
 ) -> tuple[tuple[str, Expr], ...] | None:
-    """Initial state, vector fields and observed quantity, with their shapes checked."""
+    """Initial state, vector fields and output, with their shapes checked."""
     init = expressions.elaborate(env, found.expressions["init"], scope)
     if init is None:
         return None
@@ -244,21 +244,21 @@ def _equation(
         if value is None:
             good = False
             continue
-        if key != "observe" and not _fits(env, found, key, node, value, init):
+        if key != "output" and not _fits(env, found, key, node, value, init):
             good = False
         values[key] = value
     if not good:
         return None
-    row = values["observe"].shape if "observe" in values else init.shape
+    row = values["output"].shape if "output" in values else init.shape
     shape = (*found.saveat.shape, *row)
     if not shapes.alike(shape, found.type.shape):
-        what = "state" if "observe" not in values else "observed quantity"
+        what = "state" if "output" not in values else "output"
         times = "a row for each time, then " if found.saveat.shape else ""
         env.report.add(
             "E0321",
             f"`{declaration.name.id}` is declared with {found.type.text}, but gives {shapes.described(shape)}",
             declaration.result,
-            also=[(found.expressions.get("observe", found.expressions["init"]), f"{times}the {what}")],
+            also=[(found.expressions.get("output", found.expressions["init"]), f"{times}the {what}")],
         )
         return None
     return tuple(sorted(values.items()))

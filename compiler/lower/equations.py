@@ -71,9 +71,9 @@ class _Equation:
     def rows(self, ys: Float[Array, "time state"]) -> Array:
         """The result at the times of `saveat`, from the states there."""
         values = ys.reshape(-1, *self.state)
-        if "observe" in self.expressions:
-            shape = self.expressions["observe"].shape
-            values = jax.vmap(lambda t, y: self.at("observe", t, y, shape))(jnp.asarray(self.times), ys)
+        if "output" in self.expressions:
+            shape = self.expressions["output"].shape
+            values = jax.vmap(lambda t, y: self.at("output", t, y, shape))(jnp.asarray(self.times), ys)
         return values.reshape(self.shape)
 
 
@@ -81,7 +81,7 @@ class _Equation:
 
 
 def ode(call: Expr, env: Env, arguments: tuple[Array, ...], key: PRNGKeyArray | None) -> Array:
-    """States at the times of `saveat`, or what is observed of them; `nan` where the solve failed.
+    """States at the times of `saveat`, or the output there; `nan` where the solve failed.
 
     Differentiable forwards and backwards by the arguments: their sensitivities are solved for along with the state,
     by the steps that the state needs, and multiplied with what is asked for. That is the exact derivative of the steps
@@ -134,7 +134,7 @@ def _solved(equation: _Equation, adjoint: diffrax.AbstractAdjoint) -> Array:
 
 
 def sde(call: Expr, env: Env, arguments: tuple[Array, ...], key: PRNGKeyArray | None) -> Array:
-    """One path at the times of `saveat`, or what is observed of it."""
+    """One path at the times of `saveat`, or the output there."""
     assert key is not None
     equation = _Equation(call, env, arguments)
     grid = step_times(equation.t0, equation.times, equation.options["dt"])

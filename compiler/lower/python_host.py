@@ -185,7 +185,8 @@ def load(simulator: Simulator) -> Callable[..., Any]:
     """
     assert simulator.code
     code: PythonCode = simulator.code
-    name = f"{code.module}@{code.digest[:12]}"  # a changed file is another module; its package stays the same
+    place = hashlib.sha256(f"{code.file}:{code.digest}".encode()).hexdigest()[:12]
+    name = f"{code.module}@{place}"  # a changed file is another module; its package stays the same
     if name not in sys.modules:
         _import(name, code, simulator)
     function = getattr(sys.modules[name], code.function, None)
