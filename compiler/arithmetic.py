@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -106,9 +105,11 @@ def phi(x: float) -> float:
 
 def inv_phi(p: float) -> float:
     """Raises: ValueError outside (0, 1)."""
+    from statistics import NormalDist  # slow to import, and seldom needed while checking
+
     if not 0 < p < 1:
         raise ValueError("math domain error")
-    return statistics.NormalDist().inv_cdf(p)
+    return NormalDist().inv_cdf(p)
 
 
 def log_add_exp(a: float, b: float) -> float:

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bsi.compiler import branches, calls, fold, indexing, loops, operand_domains, shapes, sizes, sources, value_types
+from bsi.compiler import (
+    branches,
+    calls,
+    fold,
+    indexing,
+    loops,
+    operand_domains,
+    ranges,
+    shapes,
+    sizes,
+    sources,
+    value_types,
+)
 from bsi.compiler.environment import Environment
 from bsi.compiler.functions import ALIASES, CALLABLE, CONSTANTS, FUNCTIONS, OPERATORS
 from bsi.compiler.ir import Expr, labelled
@@ -216,7 +228,10 @@ def combine(
     integer = row.kind == "int" or (row.kind == "same" and all(arg.integer for arg in args))
     if op == "pow" and integer and not (args[1].op == "const" and all(n >= 0 for n in fold.flat(args[1].value))):
         integer = False
-    return folded(env, node, op, (*args, *map(fold.constant, sizes)), shape, integer, axis)
+    every = (*args, *map(fold.constant, sizes))
+    if integer and args and row.kind == "same":
+        integer = ranges.is_narrow(Expr(op, every, axis, shape, True), env.data_values, scope.ranges)
+    return folded(env, node, op, every, shape, integer, axis)
 
 
 def is_kind(env: Environment, node: ast.Expr, value: Expr, logical: bool) -> bool:

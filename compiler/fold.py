@@ -11,6 +11,7 @@ from bsi.compiler.functions import FUNCTIONS
 from bsi.compiler.ir import Expr, Table
 from bsi.compiler.shapes import Shape, broadcast
 
+WIDEST = 2**31  # of whole numbers at run time: those beyond are real
 LARGEST = 4096  # entries: larger constants (`eye(1_000)`) stay symbolic
 MOST_WORK = 100_000  # operations: more than that is not computed while checking
 
@@ -21,7 +22,7 @@ class ConstantError(Exception):
 
 def constant(value: Any) -> Expr:
     """`value` is a number, a boolean or nested tuples of numbers of one shape."""
-    integer = all(isinstance(entry, int) for entry in flat(value))
+    integer = all(isinstance(entry, int) and -WIDEST <= entry < WIDEST for entry in flat(value))
     return Expr("const", value=value, shape=shape_of(value), integer=integer)
 
 
@@ -156,10 +157,12 @@ def evaluate(node: Expr, known: Mapping[str, Any]) -> Any:
 
 def _work(node: Expr) -> int:
     """About how many operations on numbers a node takes."""
+    if node.op in ("const", "ref"):
+        return 0
     if node.op == "map":
-        return node.value[1] * _work(node.args[0])
+        return node.value[1] * (1 + _work(node.args[0]))
     if node.op in ("scan", "fold"):
-        return node.args[2].shape[0] * _work(node.args[0]) + sum(map(_work, node.args[1:]))
+        return node.args[2].shape[0] * (1 + _work(node.args[0])) + sum(map(_work, node.args[1:]))
     return math.prod(node.shape) + sum(map(_work, node.args))
 
 

@@ -83,6 +83,8 @@ def elaborate_index(env: Environment, item: ast.Expr, size: int, scope: Scope) -
 def _reached(env: Environment, value: Expr, scope: Scope) -> tuple[int, int] | None:
     """Smallest and largest index in all turns of the loops around, where the conditions around hold; None when they are
     not known while compiling, or never hold."""
+    if not scope.holds and value.op == "ref" and value.value in scope.ranges:
+        return 0, scope.ranges[value.value] - 1
     names = set().union(fold.references(value), *map(fold.references, scope.holds))
     loops = {name: n for name, n in scope.ranges.items() if name in names}
     if math.prod(loops.values()) > MOST_TURNS:

@@ -50,7 +50,9 @@ def check(env: Environment, params: Mapping[str, Param]) -> None:
     """Report the operands that can leave their domain, once all supports are known and nothing else is wrong."""
     if has_errors(env.report.diagnostics):
         return
-    known = ranges.of_params(params, env.data_values)
+    used: set[str] = set().union(*(fold.references(operand.value) for operand in env.operands))
+    data = {name: value for name, value in env.data_values.items() if name in used}
+    known = ranges.of_params(params, data)
     for operand in env.operands:
         names = fold.references(operand.value)
         if any(names & fold.references(condition) for condition in operand.holds):

@@ -45,7 +45,7 @@ def of(expr: Expr, known: Mapping[str, Range]) -> Range | None:
             low, high = expr.value.bounds
             return None if low is high is None else (LINE[0] if low is None else low, LINE[1] if high is None else high)
         case "mul" | "dot" | "matmul" if expr.args[0] == expr.args[1] and (expr.op != "matmul" or not expr.shape):
-            return HALF  # a square
+            return _of_square(expr, of(expr.args[0], known))
     if expr.op in FIXED:
         return FIXED[expr.op]
     args = [of(arg, known) for arg in expr.args]
@@ -68,6 +68,16 @@ def of_params(params: Mapping[str, Param], data: Mapping[str, object]) -> dict[s
             break
         known.update(found)
     return known
+
+
+def is_narrow(expr: Expr, data: Mapping[str, object], loops: Mapping[str, int]) -> bool:
+    """Whether whole numbers stay within 32 bits, as far as data, constants and the lengths of loops tell. Those that
+    may not are computed as real numbers: they lose digits, where whole ones would wrap around."""
+    names = fold.references(expr)
+    known = {name: around(data[name]) for name in names & data.keys()}
+    known |= {name: (0.0, n - 1.0) for name, n in loops.items() if name in names}
+    found = of(expr, known)
+    return found is None or not any(math.isfinite(end) and abs(end) >= fold.WIDEST for end in found)
 
 
 def of_support(support: Support, known: Mapping[str, Range]) -> Range:
@@ -162,6 +172,12 @@ def _power(expr: Expr, base: Range, exponent: Range) -> Range | None:
         return None
     ends = sorted(_limit(lambda x: x**n, x, math.inf) for x in base)
     return (ends[0], ends[1])
+
+
+def _of_square(expr: Expr, a: Range | None) -> Range:
+    """Of a number by itself, or of a vector by itself."""
+    square = None if a is None else _power(expr, a, (2.0, 2.0))
+    return HALF if square is None else _scaled(square, expr.args[0].shape[-1] if expr.op != "mul" else 1)
 
 
 def _product_of_entries(expr: Expr, a: Range) -> Range | None:

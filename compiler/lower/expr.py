@@ -52,6 +52,8 @@ def _function(expr: Expr, env: Env, argument: Callable[[Expr, Env], Array]) -> A
     count = len(expr.args) if row.sizes is None else row.sizes
     values = [argument(arg, env) for arg in expr.args[:count]]
     sizes = [int(arg.value) for arg in expr.args[count:]]
+    if row.kind == "same" and not expr.integer:
+        values = [jnp.asarray(value, float) for value in values]  # whole numbers may be too wide together
     options = {} if row.axis is None else {"axis": expr.value}
     return FUNCTIONS[expr.op](*values, *sizes, **options)
 

@@ -26,7 +26,7 @@ EXPRESSIONS = {
     "a ^ 3": (-8, 27),
     "t ^ -1": (0.25, 2),
     "t ^ a": (0, float("inf")),
-    "a * a": (0, float("inf")),
+    "a * a": (0, 9),
     "square(a) + 1": (1, 10),
     "abs(a)": (0, 3),
     "exp(p)": (1, 2.718281828459045),
@@ -47,7 +47,7 @@ EXPRESSIONS = {
     "softmax(v)": (0, 1),
     "cumsum(v)": (-3, 6),
     "dot(v, [1, 1, -1])": (-6, 6),
-    "v @ v": (0, float("inf")),
+    "v @ v": (0, 12),
     "[v[i] * i for i in 3]": (-2, 4),
     "floor(a)": (-2, 3),
     "diag(t * ones(3))": (0, 4),
@@ -82,6 +82,16 @@ def test_ranges_hold_and_are_as_stated(expression: str) -> None:
         value = fold.evaluate(expr, {**point, "v": tuple(rng.uniform(*KNOWN["v"]) for _ in range(3))})
         if value is not None:
             assert all(found[0] - 1e-9 <= entry <= found[1] + 1e-9 for entry in fold.flat(value))
+
+
+def test_whole_numbers_too_wide_for_the_runtime_are_real() -> None:
+    head = "bsi 1\ndata k : int[2] = [100_000, 3]\nparam a : real\nlikelihood f(x : real | a) = "
+    for expression, whole in {"k": True, "k + 1": True, "k * k": False, "k ^ 2": False, "7 * k[1]": True}.items():
+        law = compiled(f"{head}normal(a + sum({expression}), 1)\n").likelihoods["f"].draws[0].law
+        total = dict(law.arguments)["loc"].args[1]
+        assert total.args[0].integer == whole, expression
+    assert compiled(f"{head}normal(a * 10_000_000_000, 1)\n")
+    compiled(f"{head}normal(a + [k[i * i] for i in 2][0], 1)\n")
 
 
 def test_nothing_is_said_of_the_unknown() -> None:
