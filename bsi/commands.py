@@ -230,7 +230,14 @@ def expand_file(file: Path, values: Sequence[str]) -> int:
         model, _ = _model(file, values)
     except _Wrong as wrong:
         return wrong.status
-    terminal.out(expand(model.program))
+    overrides, _ = parse_overrides(values)
+    imported = next((name for name in overrides if "." in name), None)
+    if imported:
+        message = f"`{imported}` is declared in an imported file, which `expand` leaves as it is"
+        help = f"expand that file with `--set {imported.partition('.')[2]}=...`"
+        terminal.show_diagnostics([Diagnostic("E0516", message, help=help)], {})
+        return WRONG_MODEL
+    terminal.out(expand(model.program, overrides))
     return OK
 
 

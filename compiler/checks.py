@@ -33,13 +33,19 @@ def check(env: Environment, declaration: ast.Check, samples: dict[str, Sample | 
         return None
     _lint_draws(env, call, found, options)
     names = tuple(sample.name for sample in found)
-    return Check(canonical_text(declaration, bound), metric, names, options, declaration.operator, bound)
+    return Check(canonical_text(declaration, bound, options), metric, names, options, declaration.operator, bound)
 
 
-def canonical_text(declaration: ast.Check, bound: float) -> str:
-    """The declaration without its formatting: `c2st(ode, ref) < 0.58`."""
+def canonical_text(declaration: ast.Check, bound: float, options: Options) -> str:
+    """The declaration without its formatting, and without options that say what holds anyway: `c2st(ode, ref) < 0.58`.
+
+    It names the check, which is therefore the same before and after `bsi expand`.
+    """
     call = declaration.metric
-    arguments = [f"{a.name.id} = {_plain(a.value)}" if a.name else _plain(a.value) for a in call.arguments]
+    defaults = {option.name: option.default for option in BLOCKS["check", call.function.id].options}
+    idle = {name for name, value in options if value == defaults[name]}
+    kept = [a for a in call.arguments if not (a.name and a.name.id in idle)]
+    arguments = [f"{a.name.id} = {_plain(a.value)}" if a.name else _plain(a.value) for a in kept]
     return f"{call.function.id}({', '.join(arguments)}) {declaration.operator} {bound:.10g}"
 
 

@@ -1,4 +1,4 @@
-"""`bsi expand`: the user's text with every default written out, and every implied fit declared.
+"""`bsi expand`: the user's text with every default written out, every implied fit declared, and `--set` applied.
 
 Only option blocks, arguments of samplers and named arguments of checks are edited; comments and layout stay. The result
 is a model that means the same: its jobs have the same keys.
@@ -6,8 +6,11 @@ is a model that means the same: its jobs have the same keys.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from bsi.compiler import overrides as overriding
 from bsi.compiler.ir import Net, Program, Sample, Train
 from bsi.compiler.options import BLOCKS, Option
 from bsi.dsl import ast
@@ -17,9 +20,12 @@ from bsi.dsl.span import Source
 Edit = tuple[int, int, str]  # replace [start, end) of the text
 
 
-def expand(program: Program) -> str:
-    """The text of the file of `program` with all defaults filled in; what it imports stays as it is."""
-    source = program.source
+def expand(program: Program, overrides: Mapping[str, str] | None = None) -> str:
+    """The text of the file of `program` with all defaults filled in; what it imports stays as it is.
+
+    `overrides` are those that the program was compiled with: they take the place of what the file says.
+    """
+    source = replace(program.source, text=overriding.written(program.source, overrides or {}))
     module, _ = parse(source)
     edits: list[Edit] = []
     declared: set[str] = set()
@@ -44,13 +50,15 @@ def _edits(program: Program, source: Source, declaration: ast.Declaration) -> li
             return [_block(source, declaration, "net", kind.id, declaration.options, {})]
         case ast.Train(objective=call, name=name):
             train = program.trains[name.id]
-            written = _table(train) | ({} if train.network.name else {"network": _net(train.network)})
+            written = _decided(train) | ({} if train.network.name else {"network": _net(train.network)})
             return [_block(source, declaration, "train", call.function.id, declaration.options, written)]
         case ast.Sample(method=call, name=name):
             block = _block(source, declaration, "sample", call.function.id, declaration.options, {})
             return [block, *_fits(program.samples[name.id], call)]
-        case ast.Observe(source=ast.Call(function=ast.Name(id="simulate"))):
-            return [_block(source, declaration, "observe", "simulate", declaration.options, {})]
+        case ast.Observe(source=origin):
+            simulated = isinstance(origin, ast.Call) and origin.function.id == "simulate"
+            kind = "simulate" if simulated else "observe"
+            return [_block(source, declaration, "observe", kind, declaration.options, {})]
         case ast.Check(metric=call):
             given = {argument.name.id for argument in call.arguments if argument.name}
             missing = [o for o in BLOCKS["check", call.function.id].options if o.name not in given]
@@ -87,16 +95,16 @@ def _fits(sample: Sample, call: ast.Call) -> list[Edit]:
 def _implied(train: Train) -> str:
     arguments = ", ".join(name for name in (train.prior, train.likelihood) if name)
     options = BLOCKS["train", train.objective].options
-    written = {**_table(train), "network": _net(train.network)}
+    written = {**_decided(train), "network": _net(train.network)}
     lines = [f"  {o.name} = {written.get(o.name) or _default(o)}" for o in options]
     body = "\n".join(lines)
     return f"train {train.name} = {train.objective}({arguments}) {{\n{body}\n}}\n\n"
 
 
-def _table(train: Train) -> dict[str, str]:
-    """The size of a table, which may follow from the laws."""
-    simulations = dict(train.options)["simulations"]
-    return {} if simulations is None else {"simulations": _value(simulations)}
+def _decided(train: Train) -> dict[str, str]:
+    """What follows from other declarations: the size of a table, and whether entries are hidden."""
+    options = dict(train.options)
+    return {name: _value(options[name]) for name in ("simulations", "missing") if options[name] is not None}
 
 
 def _net(net: Net) -> str:

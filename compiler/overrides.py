@@ -1,4 +1,4 @@
-"""`--set NAME=VALUE`: replaces a let, dim, sweep or path of data before anything is checked."""
+"""`--set NAME=VALUE`: replaces a let, dim, sweep, path or values of data before anything is checked."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ def _replaced(declaration: ast.Declaration, text: str, report: Report) -> ast.De
             value = _expression(declaration.name.id, text, declaration.name.span, report)
             return replace(declaration, values=value) if value else declaration
         case ast.Data() | ast.Observe():
-            source = declaration.source
-            if isinstance(source, ast.Call) and source.function.id == "file" and source.arguments:
-                first = source.arguments[0]
+            first = _path(declaration.source, text)
+            if first:
+                assert isinstance(declaration.source, ast.Call)
                 path = replace(first, value=ast.String(first.value.span, text))
-                return replace(declaration, source=replace(source, arguments=(path, *source.arguments[1:])))
+                arguments = (path, *declaration.source.arguments[1:])
+                return replace(declaration, source=replace(declaration.source, arguments=arguments))
             value = _expression(declaration.name.id, text, declaration.name.span, report)
             return replace(declaration, source=value) if value else declaration
     assert not isinstance(declaration, ast.Check)
@@ -58,6 +59,40 @@ def _replaced(declaration: ast.Declaration, text: str, report: Report) -> ast.De
         help="lets, dims, sweeps and data can be set",
     )
     return declaration
+
+
+def written(source: Source, given: Mapping[str, str]) -> str:
+    """The text of `source` with the given values in place of its own; those of imported files are left out."""
+    edits = [
+        edit
+        for declaration in parse(source)[0].declarations
+        if not isinstance(declaration, ast.Check) and declaration.name.id in given
+        for edit in _edits(declaration, given[declaration.name.id])
+    ]
+    text = source.text
+    for span, replacement in sorted(edits, reverse=True):
+        text = text[: span.start] + replacement + text[span.end :]
+    return text
+
+
+def _edits(declaration: ast.Declaration, text: str) -> list[tuple[Span, str]]:
+    match declaration:
+        case ast.Dim(value=None, name=name):
+            return [(replace(name.span, start=name.span.end), f" = {text}")]
+        case ast.Let(value=ast.Node() as value) | ast.Dim(value=ast.Node() as value) | ast.Sweep(values=value):
+            return [(value.span, text)]
+        case ast.Data(source=origin) | ast.Observe(source=origin):
+            path = _path(origin, text)
+            return [(path.value.span, f'"{text}"') if path else (origin.span, text)]
+    return []
+
+
+def _path(source: ast.Expr, text: str) -> ast.Argument | None:
+    """The argument of `file(...)` that a path takes the place of; None where `text` replaces the whole source."""
+    whole = text.startswith(("file(", "[", "simulate("))
+    if whole or not isinstance(source, ast.Call) or source.function.id != "file" or not source.arguments:
+        return None
+    return source.arguments[0]
 
 
 def _expression(name: str, text: str, place: Span, report: Report) -> Any:
