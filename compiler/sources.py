@@ -186,6 +186,16 @@ def typed(
                 help="declare it `real`, or round the values",
             )
             return None
+    wide = next((x for x in table.values if not -fold.WIDEST <= x < fold.WIDEST), None) if type.integer else None
+    if wide is not None:
+        env.report.add(
+            "E0614",
+            f"`{declaration.name.id}` is declared `int`, but holds {int(wide)}, which takes more than 32 bits",
+            declaration.source,
+            also=[(declared, "declared here")],
+            help="declare it `real`, which keeps about 7 digits",
+        )
+        return None
     code = "q" if type.integer else "d"
     table = replace(
         table,
