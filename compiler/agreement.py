@@ -16,9 +16,12 @@ def agrees(env: Environment, target: str, declared: ast.Node, call: ast.Call, ty
     if _agree(type, law.support):
         return True
     remedy = _bounds_remedy(type.support, law) if type.kind == "real" else None
+    written = law
+    if law.name == "ordered" and call.function.id != "ordered":
+        (written,) = law.components  # the user wrote the law of an entry
     env.report.add(
         "E0402",
-        f"`{target}` is declared on {shown(type.support)}, but `{law.name}` draws from {shown(law.support)}",
+        f"`{target}` is declared on {shown(type.support)}, but `{written.name}` draws from {shown(written.support)}",
         call,
         also=[(declared, "declared here")],
         help=remedy or _kind_remedy(type, law),

@@ -22,7 +22,7 @@ def belong(
         return True
     place, wrong = found
     which = f"`{name}`" if not place else f"entry [{', '.join(map(str, place))}] of `{name}`"
-    env.report.add("E0416", f"{which} {wrong}", at, also=also, help=f"it must be of {supports.shown(support)}")
+    env.report.add("E0416", f"{which} {wrong}", at, also=also, help=f"its values must be {supports.shown(support)}")
     return False
 
 

@@ -39,7 +39,7 @@ def nuisance_type(env: Environment, call: ast.Call, scope: Scope) -> ValueType |
         batches.append(value.shape[: len(value.shape) - len(axes)])
         if len(axes) <= len(value.shape):
             sizes.update(zip(axes, value.shape[len(value.shape) - len(axes) :], strict=True))
-    unknown = [axis for axis in row.axes if axis not in sizes]
+    unknown = [axis for axis in dict.fromkeys(row.axes) if axis not in sizes]
     if unknown:
         env.report.add(
             "E0415",

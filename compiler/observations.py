@@ -171,7 +171,7 @@ def _values(env: Environment, call: ast.Call, law: ast.Likelihood) -> dict[str, 
         value = fold.nested(entries, type.shape)
         also = [(env.name_of(name), "declared here")]
         if _inside(env, argument, name, entries) and belong(
-            env, argument.value, name, value, _support_of(env, name), also
+            env, argument.value, name, value, type.support if type.kind != "real" else _support_of(env, name), also
         ):
             values[name] = value
     return values if len(values) == len(bound) else None
