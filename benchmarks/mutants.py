@@ -131,7 +131,7 @@ def original(file: str) -> Any:
     """The results of an unchanged model, which must be clean."""
     source = Source(file, Path(file).read_text(encoding="utf-8"))
     program, diagnostics = compile_source(source, read_table=cached_table)
-    assert program is not None and not diagnostics, f"{file} is not clean"
+    assert program is not None and not diagnostics, f"{file} is not clean: {[d.message for d in diagnostics]}"
     return results(program)
 
 

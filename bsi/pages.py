@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import sys
 
 from bsi import terminal
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.dsl.explain import codes, explain, listing
 
 OK, WRONG = 0, 2
+WIDEST = 100  # columns that read well
 
 
 def explain_code(code: str | None) -> int:
@@ -21,17 +21,18 @@ def explain_code(code: str | None) -> int:
         terminal.show_diagnostics([Diagnostic("E0008", f"there is no code `{code}`", help=hint)], {})
         return WRONG
     assert page is not None
-    if sys.stdout.isatty():
-        _laid_out(page)
-    else:
+    columns = terminal.columns()
+    if columns is None:
         terminal.out(page)
+    else:
+        _lay_out(page, min(columns, WIDEST))
     return OK
 
 
-def _laid_out(page: str) -> None:
-    """Headings, lists and examples in colour, as wide as the terminal but no wider than reads well."""
+def _lay_out(page: str, columns: int) -> None:
+    """Headings, lists and examples in colour."""
     from rich.console import Console
     from rich.markdown import Markdown
 
-    console = Console(no_color=not terminal.use_colour())
-    console.print(Markdown(page, code_theme="ansi_dark"), width=min(console.width, 100))
+    console = Console(no_color=not terminal.use_colour(), width=columns)
+    console.print(Markdown(page, code_theme="ansi_dark"))
