@@ -123,6 +123,7 @@ def _elaborate(env: Environment) -> Program | None:
     params = unknowns.params(env, [prior for prior in priors.values() if prior])
     unknowns.doubts(env, params)
     operand_domains.check(env, params)
+    env.settle()
     if has_errors(env.report.diagnostics):
         return None
     samples = _run(env, _sound(samples), [check for _, check in checked if check])

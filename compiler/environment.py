@@ -71,6 +71,7 @@ class Environment:
     sources: Mapping[str, Source] = field(default_factory=dict)  # all files, by name
     modules: Mapping[str, str] = field(default_factory=dict)  # module (`nets`) -> its file
     checks: tuple[ast.Check, ...] = ()
+    absent: list[tuple[str, Callable[[], None]]] = field(default_factory=list)  # (file, report of a name not in it)
     tables: dict[str, Table] = field(default_factory=dict)  # by digest
     data_values: dict[str, Any] = field(default_factory=dict)  # nested tuples, by name of data
     used: set[str] = field(default_factory=set)
@@ -169,16 +170,30 @@ class Environment:
     def _unknown_in_module(self, name: ast.Name, noun: str, known: Iterable[str]) -> None:
         module, _, last = name.id.rpartition(".")
         if module not in self.modules:
-            near = suggest(module, self.modules)
-            help = f"did you mean `{near}`?" if near else f'write `import "{last}.bsi" as {module}`'
-            fix = f"{near}.{last}" if near else None
-            self.report.add("E0013", f"nothing is imported as `{module}`", name, help=help, fix=fix)
+            self.once("module", f"{name.span.file}:{module}", lambda: self._unknown_module(name, module, last))
             return
         inside = {k[len(module) + 1 :] for k in known if k.startswith(f"{module}.")}
         near = suggest(last, inside)
-        help = f"did you mean `{module}.{near}`?" if near else f"it has {listed(sorted(inside))}" if inside else None
+        few = f"it has {listed(sorted(inside))}" if 0 < len(inside) <= 8 else None
+        help = f"did you mean `{module}.{near}`?" if near else few
         message = f"`{PurePath(self.modules[module]).name}` declares no {noun} called `{last}`"
-        self.report.add("E0013", message, name, help=help, fix=f"{module}.{near}" if near else None)
+        fix = f"{module}.{near}" if near else None
+        self.absent.append((self.modules[module], lambda: self.report.add("E0013", message, name, help=help, fix=fix)))
+
+    def settle(self) -> None:
+        """Report the names that imported files do not have, but for files that misspell names themselves."""
+        told = [d.primary.span.file for d in self.report.diagnostics if d.code == "E0201" and d.primary]
+        for file, report in self.absent:
+            if file not in told:
+                report()
+
+    def _unknown_module(self, name: ast.Name, module: str, last: str) -> bool:
+        """Report the first use of a module that nothing is imported as; the others say nothing new."""
+        near = suggest(module, self.modules)
+        help = f"did you mean `{near}`?" if near else f'write `import "{last}.bsi" as {module}`'
+        fix = f"{near}.{last}" if near else None
+        self.report.add("E0013", f"nothing is imported as `{module}`", name, help=help, fix=fix)
+        return True
 
     def wrong_kind(self, name: ast.Name, wanted: str) -> None:
         if name.id in self.twice:

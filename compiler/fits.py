@@ -188,6 +188,9 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
         return Laws(priors[0].name.id, None) if prior_laws.prior(env, priors[0]) else None
     own = {name.id for name in priors[0].params}
     missing = [name.id for name in likelihoods[0].given if name.id not in own]
+    named = (*likelihoods[0].given, *priors[0].params)
+    if any(not isinstance(env.declarations.get(name.id), ast.Param) for name in named):
+        return None  # reported with the law
     if missing:
         env.report.add(
             "E0511",

@@ -154,8 +154,9 @@ def _same_params(env: Environment, factor: ast.Factor, declared: tuple[ast.Name,
     given, wanted = [name.id for name in factor.params], [name.id for name in declared]
     if given == wanted:
         return True
+    known = [isinstance(env.declarations.get(name.id), ast.Param) for name in declared]  # else: reported with the law
     unknown = [name for name in factor.params if env.find(name, ast.Param) is None]
-    if not unknown:
+    if not unknown and all(known):
         bar = f"{factor.observation.id} | " if factor.observation else ""
         env.report.add(
             "E0411",
