@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from bsi.compiler.ir import Sample
@@ -27,7 +28,9 @@ def save_pointwise(context: Context, node: Sample, folder: Path, draws: dict[str
             continue
         law = program.likelihoods[factor.law]
         lead = next(iter(draws.values())).shape[:leading]
-        rows, seen = lowered.rows(factor.observation), lowered.seen(factor.observation)
+        rows = jnp.asarray(lowered.rows(factor.observation))  # in the precision that JAX computes in
+        mask = lowered.seen(factor.observation)
+        seen = None if mask is None else jnp.asarray(mask)
         if math.prod(lead) * len(rows) > MOST:
             continue
         flat = {name: array.reshape(-1, *array.shape[leading:]) for name, array in draws.items() if name in law.given}
