@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bsi.compiler.ir import Sample
