@@ -27,9 +27,9 @@ def save_pointwise(context: Context, node: Sample, folder: Path, draws: dict[str
             continue
         law = program.likelihoods[factor.law]
         lead = next(iter(draws.values())).shape[:leading]
-        rows = jnp.asarray(lowered.rows(factor.observation))  # in the precision that JAX computes in
-        mask = lowered.seen(factor.observation)
-        seen = None if mask is None else jnp.asarray(mask)
+        # what NUTS traced in double precision stays double in JAX's cache of constants
+        rows, mask = _single(lowered.rows(factor.observation)), lowered.seen(factor.observation)
+        seen = None if mask is None else _single(mask)
         if math.prod(lead) * len(rows) > MOST:
             continue
         flat = {name: array.reshape(-1, *array.shape[leading:]) for name, array in draws.items() if name in law.given}
@@ -43,6 +43,10 @@ def save_pointwise(context: Context, node: Sample, folder: Path, draws: dict[str
 
         found[factor.observation] = np.asarray(evaluate(flat)).reshape(*lead, len(rows))
     save_arrays(folder / POINTWISE, found)
+
+
+def _single(array: np.ndarray) -> np.ndarray:
+    return array.astype(jax.dtypes.canonicalize_dtype(array.dtype))
 
 
 def pointwise(context: Context, sample: str) -> dict[str, np.ndarray]:
