@@ -174,7 +174,7 @@ class Environment:
             return
         inside = {k[len(module) + 1 :] for k in known if k.startswith(f"{module}.")}
         near = suggest(last, inside)
-        few = f"it has {listed(sorted(inside))}" if 0 < len(inside) <= 8 else None
+        few = f"there is {listed(f'{module}.{k}' for k in sorted(inside))}" if 0 < len(inside) <= 8 else None
         help = f"did you mean `{module}.{near}`?" if near else few
         message = f"`{PurePath(self.modules[module]).name}` declares no {noun} called `{last}`"
         fix = f"{module}.{near}" if near else None

@@ -10,10 +10,11 @@ A file is one module however many paths lead to it: its names start with the sho
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from bsi.compiler.rename import Renamer
 from bsi.compiler.report import Report, View, listed
@@ -144,9 +145,13 @@ def _read(at: ast.String, path: str, read: READ_SOURCE, report: Report) -> Sourc
         return None
     source, refused = read(path)
     for diagnostic in refused:
-        near = diagnostic.help if diagnostic.help and diagnostic.help.startswith("did you mean") else None
-        help = near or "the path of an import starts at the folder of the importing file"
-        report.add("E0011", diagnostic.message, at, notes=diagnostic.notes, help=help)
+        near = re.fullmatch("did you mean `(.+)`[?]", diagnostic.help or "")
+        meant = PurePosixPath(at.value).with_name(PurePath(near[1]).name) if near else None
+        help = (
+            f"did you mean `{meant}`?" if meant else "the path of an import starts at the folder of the importing file"
+        )
+        fix = f'"{meant}"' if meant else None
+        report.add("E0011", diagnostic.message, at, notes=diagnostic.notes, help=help, fix=fix)
     return source
 
 

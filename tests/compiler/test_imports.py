@@ -287,6 +287,15 @@ def test_messages_use_the_names_of_their_file() -> None:
     assert wrong.help == "did you mean `half`?" and wrong.fixes[0].replacement == "half"
 
 
+def test_a_misspelled_path_has_a_fix(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "sizes.bsi").write_text(SIZES)
+    source = Source(str(tmp_path / "m.bsi"), 'bsi 1\nimport "parts/size.bsi" as sizes\n')
+    (wrong,) = analyse(source).diagnostics
+    assert wrong.code == "E0011" and wrong.help == "did you mean `parts/sizes.bsi`?"
+    assert [fix.replacement for fix in wrong.fixes] == ['"parts/sizes.bsi"']
+
+
 def test_circles() -> None:
     files = edited("laws.bsi", "parts/sizes.bsi", "m.bsi")
     (wrong,) = [d for d in analysed(files).diagnostics if d.code == "E0012"]
