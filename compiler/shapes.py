@@ -117,7 +117,7 @@ def _matmul(a: Shape, b: Shape) -> Shape:
     """NumPy's `@`: vectors are rows on the left and columns on the right; axes before the last two broadcast."""
     if not a or not b:
         raise ShapeError("`@` needs vectors or matrices; use `*` for a number")
-    _inner(a[-1], b[-2] if len(b) > 1 else b[0], f"inner sizes differ: {show(a)} @ {show(b)}")
+    _inner(a[-1], b[max(len(b) - 2, 0)], f"inner sizes differ: {show(a)} @ {show(b)}")
     return (*broadcast(a[:-2], b[:-2]), *a[-2:-1], *(b[-1:] if len(b) > 1 else ()))
 
 

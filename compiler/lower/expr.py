@@ -146,5 +146,7 @@ def _index(expr: Expr, env: Env) -> Array:
     numbers = tuple(slice(None) if i is None or i.ndim else i for i in late)
     base = base[numbers] if any(not isinstance(i, slice) for i in numbers) else base
     rest = [i for i in late if i is None or i.ndim]
-    axis = next((axis for axis, i in enumerate(rest) if i is not None), None)
-    return base if axis is None else jnp.take(base, rest[axis], axis=axis, mode="clip")
+    for axis, vector in enumerate(rest):
+        if vector is not None:
+            return jnp.take(base, vector, axis=axis, mode="clip")
+    return base
