@@ -77,7 +77,7 @@ class Truncated(dist.Distribution):
         return self.base.icdf(self.below + self.mass * special.ndtr(z))
 
     def log_prob(self, value):
-        kept = value if self.low is None and self.high is None else jnp.clip(value, self.low, self.high)
+        kept = jnp.clip(value, self.low, self.high)
         return jnp.where(kept == value, self.base.log_prob(kept) - jnp.log(self.mass), -jnp.inf)
 ''',
     "density_of_seen": '''
@@ -108,7 +108,7 @@ def read_columns(path, *names):
 
 # Definitions that the lowered model has too, by file of `compiler.lower`, in an order in which each needs earlier ones.
 SHARED = {
-    "supports.py": ("_UnitVector", "Stereographic", "_unit_vector", "_OrderedWithin", "_increasing", "_ordered"),
+    "supports.py": ("_OrderedWithin", "_increasing", "_ordered"),
     "own_distributions.py": (
         *("SkewNormal", "ExpModNormal", "ProjectedNormal", "ZeroSumNormal", "frechet", "loglogistic", "lomax"),
         *("ordered_probit", "CountsAmong", "DirichletCountsAmong"),
@@ -118,7 +118,6 @@ SHARED = {
 # Definitions that are needed though nothing names them: bijectors, which register themselves.
 WITH = {
     "_OrderedWithin": ("_increasing", "_ordered"),
-    "ProjectedNormal": ("_UnitVector", "Stereographic", "_unit_vector"),
     "HiddenMarkov": ("_log", "_NEVER"),
     "_log": ("_NEVER",),
 }
@@ -147,10 +146,29 @@ def _shared() -> dict[str, str]:
     for file, names in SHARED.items():
         text = resources.files("bsi.compiler").joinpath("lower", file).read_text(encoding="utf-8")
         nodes = {_name(node): node for node in ast.parse(text).body}
-        for name in ("_NEVER", *names):
-            if name in nodes:
-                sources[name] = "\n".join(wrapped_all(ast.unparse(_Untyped().visit(nodes[name]))))
+        sources |= {name: _untyped(text, nodes[name]) for name in ("_NEVER", *names) if name in nodes}
     return sources
+
+
+def _untyped(text: str, node: ast.stmt) -> str:
+    """Source of a definition without annotations: a program of one page does not need them."""
+    lines = text.splitlines()
+    cuts: list[tuple[int, int, int]] = []  # line, first and last column of what goes, in bytes
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.arg) and inner.annotation:
+            cuts.append(
+                (inner.lineno, inner.col_offset + len(inner.arg.encode()), inner.annotation.end_col_offset or 0)
+            )
+        if isinstance(inner, ast.FunctionDef) and inner.returns:
+            end = inner.returns.end_col_offset or 0
+            cuts.append((inner.returns.lineno, inner.returns.col_offset - len(" -> "), end))
+    for line, start, stop in sorted(cuts, reverse=True):
+        raw = lines[line - 1].encode()
+        rest = re.sub(rb"^ = ", b"=", raw[stop:])
+        lines[line - 1] = (raw[:start] + rest).decode()
+    decorators = [d.lineno for d in getattr(node, "decorator_list", ())]
+    kept = lines[min([node.lineno, *decorators]) - 1 : node.end_lineno]
+    return "\n".join(wrapped_all("\n".join(re.sub(r"  # type: ignore.*", "", line) for line in kept)))
 
 
 def _name(node: ast.stmt) -> str:
@@ -160,14 +178,3 @@ def _name(node: ast.stmt) -> str:
         case ast.Assign(targets=[ast.Name(id=name)]):
             return name
     return ""
-
-
-class _Untyped(ast.NodeTransformer):
-    """Removes annotations: a program of one page does not need them."""
-
-    def visit_arg(self, node: ast.arg) -> ast.arg:
-        return ast.arg(node.arg)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)

@@ -18,7 +18,6 @@ CONSTRAINTS = {
     "cholesky_corr": "constraints.corr_cholesky",
     "covariance": "constraints.positive_definite",
     "cholesky_cov": "constraints.lower_cholesky",
-    "unit_vector": "_UnitVector()",
 }
 
 

@@ -7,6 +7,7 @@ whole arrays where every index runs along one axis, and `jax.vmap` otherwise.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -72,7 +73,8 @@ class Writer:
         if expr.op in OPERATORS:
             operator = OPERATORS[expr.op]
             left, right = self.text(expr.args[0], operator.left), self.text(expr.args[1], operator.right)
-            return f"{left} {operator.symbol} {right}", operator.level
+            tight = operator.symbol == "**" and all(re.fullmatch(r"-?[\w.]+", side) for side in (left, right))
+            return f"{left}**{right}" if tight else f"{left} {operator.symbol} {right}", operator.level
         texts = [self.text(arg) for arg in expr.args]
         text = TEMPLATES[expr.op].format(
             *texts, args=", ".join(texts), first=texts[0], rest=", ".join(texts[1:]), axis=_axis(expr)

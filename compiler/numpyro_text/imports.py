@@ -23,12 +23,11 @@ NAMES = {  # module -> names that are imported from it
     "jax.scipy.special": ("gammaln", "log_ndtr", "logsumexp", "ndtr"),
     "numpyro.distributions": ("biject_to", "constraints", "transforms"),
     "numpyro.distributions.transforms": (
-        *("AffineTransform", "ComposeTransform", "ExpTransform", "OrderedTransform"),
-        *("ParameterFreeTransform", "SigmoidTransform"),
+        *("AffineTransform", "ComposeTransform", "ExpTransform", "OrderedTransform", "SigmoidTransform"),
     ),
     "numpyro.handlers": ("reparam",),
     "numpyro.infer": ("HMC", "MCMC", "NUTS"),
-    "numpyro.infer.reparam": ("LocScaleReparam",),
+    "numpyro.infer.reparam": ("LocScaleReparam", "ProjectedNormalReparam"),
     "pathlib": ("Path",),
 }
 

@@ -104,3 +104,4 @@ LAWS_OF_LAWS = {
 LOCATION_SCALE = frozenset(
     ["normal", "student_t", "cauchy", "laplace", "asymmetric_laplace", "logistic", "gumbel", "soft_laplace"]
 )
+DIRECTIONS = frozenset({"uniform_sphere", "projected_normal"})

@@ -30,8 +30,13 @@ def wrapped(line: str) -> list[str]:
 
 
 def wrapped_all(text: str) -> list[str]:
-    """Every line of a text, broken where it is too long."""
-    return [part for line in text.splitlines() for part in wrapped(line)]
+    """Every line of a text, broken where it is too long; docstrings stay as they are."""
+    out, quoted = [], False
+    for line in text.splitlines():
+        whole = line.count('"""') == 2
+        out += [line] if quoted or '"""' in line else wrapped(line)
+        quoted = quoted != ('"""' in line and not whole)
+    return out
 
 
 def filled(items: list[str], indent: str) -> list[str]:

@@ -22,7 +22,7 @@ MODULES = (
     "main",
 )
 RESERVED = frozenset(
-    [*keyword.kwlist, *dir(builtins), *DEFINITIONS, *MODULES, "kernel", "mcmc", "np", "numpyro", "reparam", "special"]
+    [*keyword.kwlist, *dir(builtins), *DEFINITIONS, *MODULES, "keys", "mcmc", "np", "numpyro", "reparam", "special"]
 )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from bsi.compiler import fold
 from bsi.compiler.ir import Draw, Expr, Factor, Likelihood, Posterior, Program
 from bsi.compiler.missing import MARGINAL
 from bsi.compiler.numpyro_text.densities import event_axes, law_text
 from bsi.compiler.numpyro_text.expressions import Writer, literal
 from bsi.compiler.numpyro_text.functions import PRODUCT, SUM
-from bsi.compiler.numpyro_text.laws import LOCATION_SCALE
+from bsi.compiler.numpyro_text.laws import DIRECTIONS, LOCATION_SCALE
 from bsi.compiler.numpyro_text.names import python
 from bsi.compiler.numpyro_text.quotes import comment_of, docstring, source_of
 from bsi.compiler.numpyro_text.simulators import Simulators
@@ -49,6 +51,7 @@ class Posteriors:
             if factor.kind == "likelihood":
                 lines += self._observed(factor, writer)
         arguments = ", ".join(f"{python(name)}=1.0" for name in sweeps)
+        lines = [_used_later(line, lines[i + 1 :]) for i, line in enumerate(lines)]
         return [f"def {self.names[posterior.name]}({arguments}):", *(f"    {line}" for line in lines)]
 
     def _drawn(self, draw: Draw, factor: Factor, writer: Writer) -> list[str]:
@@ -61,10 +64,8 @@ class Posteriors:
             lines.append(f"{variable}_law = {law}")
             law = f"{variable}_law"
         sample = f'{variable} = numpyro.sample("{site}", {law})'
-        if is_hierarchical(draw, self.program):
-            lines += [f'with reparam(config={{"{site}": LocScaleReparam(0.0)}}):  # non-centred', f"    {sample}"]
-        else:
-            lines.append(sample)
+        other = reparametrisation(draw, self.program)
+        lines += [f'with reparam(config={{"{site}": {other}}}):', f"    {sample}"] if other else [sample]
         if power != 1:
             excess = literal(float(power) - 1) if power is not None else f"({writer.text(factor.power, SUM)} - 1)"
             lines.append(f'numpyro.factor("{site}:power", {excess} * {law}.log_prob({variable}))')
@@ -125,15 +126,26 @@ class Posteriors:
         return Writer(names, {*names.values(), *self.simulators.taken}, simulator=self.simulators.call)
 
 
-def is_hierarchical(draw: Draw, program: Program) -> bool:
-    """Whether a draw is non-centred: its law is `loc + scale * standard`, and a param is among its arguments."""
+def reparametrisation(draw: Draw, program: Program) -> str | None:
+    """How NUTS samples a param: non-centred where its law is `loc + scale * standard` with a param among its arguments;
+    a direction by a Gaussian vector, because NumPyro has no bijector of the sphere."""
+    if draw.law.name in DIRECTIONS:
+        return "ProjectedNormalReparam()"
     refers = any(fold.references(value) & set(program.params) for _, value in draw.law.arguments)
-    return draw.law.name in LOCATION_SCALE and refers
+    return "LocScaleReparam(0.0)" if draw.law.name in LOCATION_SCALE and refers else None
 
 
 def _constant(power: Expr) -> float | None:
     """A power that is one number."""
     return float(power.value) if power.op == "const" and not power.shape else None
+
+
+def _used_later(line: str, later: list[str]) -> str:
+    """A site whose value nothing uses is drawn without a name."""
+    site = re.match(r"(\s*)(\w+) = (numpyro\.sample\(.*)", line)
+    if site is None or any(re.search(rf"\b{site[2]}\b(?!\")", text) for text in later):
+        return line
+    return f"{site[1]}{site[3]}"
 
 
 def _taken(writer: Writer) -> list[str]:

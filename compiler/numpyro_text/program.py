@@ -87,7 +87,8 @@ def _simulation(observation: Observation, likelihood: Likelihood, names: dict[st
     name = names[observation.name]
     return [
         "with jax.enable_x64(False):  # simulated in single precision, as the model says",
-        f"    {name} = jax.vmap(lambda key: {draw})({keys}){one}",
+        f"    keys = {keys}",
+        f"    {name} = jax.vmap(lambda key: {draw})(keys){one}",
     ]
 
 

@@ -27,16 +27,15 @@ def comment_of(program: Program, name: str) -> list[str]:
 def docstring(text: str) -> list[str]:
     """A declaration as a docstring: on one line where it fits, else as the user wrote it."""
     text = text.replace("\\", "\\\\").replace('"""', "'''")
-    one = " ".join(text.split())
-    if "\n" not in text and len(one) <= WIDTH - INDENT - 6:
-        return [f'"""{one}"""']
     lines = [part for line in text.splitlines() for part in _cut(line)]
+    if len(lines) == 1:
+        return [f'"""{lines[0]}"""']
     return [f'"""{lines[0]}', *lines[1:], '"""']
 
 
 def _cut(line: str) -> list[str]:
     width = WIDTH - INDENT - 3
-    return textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False) if len(line) > width else [line]
+    return textwrap.wrap(line, width, break_on_hyphens=False) if len(line) > width else [line]
 
 
 def opening(program: Program) -> str:

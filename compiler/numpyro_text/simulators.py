@@ -70,10 +70,10 @@ class Simulators:
             f"max_steps={options['max_steps']}, throw=False)",
         ]
         result = "solution.ys"
-        if "observe" in expressions:
-            observe = expressions["observe"]
-            inside += ["", *self._field("observe", writer, moving, observe, observe.shape), ""]
-            result = f"jax.vmap(lambda t, y: observe(t, y, None))({saved}, solution.ys)"
+        if "output" in expressions:
+            output = expressions["output"]
+            inside += ["", *self._field("output", writer, moving, output, output.shape), ""]
+            result = f"jax.vmap(lambda t, y: output(t, y, None))({saved}, solution.ys)"
         result = result if expressions["saveat"].shape else f"{result}[0]"
         tests = [
             f"result {sign} {literal(bound)}"

@@ -23,6 +23,82 @@ from bsi.compiler.lower.expr import table_array
 from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.numpyro_model import numpyro_model
 from bsi.compiler.numpyro_text import obstacles, program_text
+from tests.bsi.helpers import cli
+from tests.compiler.helpers import compiled
+
+MODELS_WITH_DATA = {
+    "tiny": """bsi 1
+param mu : real
+prior p(mu) = normal(0, 1)
+likelihood f(x : real | mu) = normal(mu, 0.5)
+observe obs : f[3] = [0.1, 0.4, 0.2]
+posterior post(mu) = p(mu) * f(obs | mu)
+sample ref = nuts(post) { chains = 2, warmup = 100, draws = 200, seed = 3 }
+""",
+    "lets": """bsi 1
+data t : real[3] = [0, 1, 2]
+param a : real
+prior p(a) = normal(0, 1)
+let line(slope) = [slope * t[i] for i in 3]
+likelihood f(x : real[3] | a) = { let noise = 0.1 + a^2; x ~ normal(line(a), noise) }
+likelihood g(x : real[2] | a) = normal([sum over j in 2 : a * exp(t[j + i] - j * i) for i in 2], 1)
+let step(state, x) = if state > 0.5 then log(state) + x else a_half(state) * x
+let a_half(s) = 0.5 * s
+likelihood h(x : real[3] | a) = normal(scan(step, 0.3, t), exp(a))
+observe obs : f = [1, 2, 3]
+observe more : g = [1, 2]
+observe last : h = [1, 2, 0]
+sweep lambda in [0, 1]
+posterior post(a) = p(a) * f(obs | a)^(2 * lambda) * g(more | a) * h(last | a)^0.5
+""",
+    "laws": """bsi 1
+dim k = 4
+param w : simplex[3]
+param c : ordered[3]
+param u : unit_vector[k]
+param L : cholesky_corr[3]
+param s : real<lower = 0, upper = 4>[2]
+prior p(w, c, u, L, s) = {
+  w ~ dirichlet([1, 2, 3])
+  c ~ ordered(normal(0, 2))
+  u ~ uniform_sphere()
+  L ~ lkj_cholesky(2)
+  s ~ truncated(gamma(2, 3), upper = 4)
+}
+likelihood f(x : real[5] | c, w) = hidden_markov(
+  [0.5, 0.5], [[0.9, 0.1], [w[0], 1 - w[0]]], normal(c[0], 1), normal(c[1], 2)
+)
+likelihood g(x : int[3] | w) = multinomial(10, w)
+likelihood h(x : int | c) = ordered_probit(0.3, c)
+likelihood q(x : int | s) = zero_inflated(0.3, poisson(s[0]))
+observe a : f = [0.1, 0.2, 3.0, 2.0, 1.0]
+observe b : g[2] = [[1, 2, 7], [3, 3, 4]]
+observe d : h = 1
+observe zeros_and_more : q[3] = [0, 1, 2]
+posterior post(w, c, u, L, s) = p(w, c, u, L, s) * f(a | c, w) * g(b | w)^0.5 * h(d | c) * q(zeros_and_more | s)
+""",
+    "holes": """bsi 1
+param theta : real[2]
+prior p(theta) = normal(0, 1)
+let C = [[1.0, 0.4, 0.2], [0.4, 0.8, 0.3], [0.2, 0.3, 0.5]]
+likelihood f(x : real[3] | theta) = mv_normal([theta[0], theta[0] + theta[1], 2 * theta[1]], C)
+likelihood g(x : real[3] | theta) = normal(theta[0], 1.0)
+observe obs : f[4] = file("holes.csv") { missing = "nan" }
+observe again : g[4] = file("holes.csv") { missing = "nan" }
+posterior post(theta) = p(theta) * f(obs | theta)^[1.0, 0.5, 3.0, 1.5] * g(again | theta)
+""",
+    "large": """bsi 1
+dim n = 200
+data w : int[100, 2] = file("w.json", key = "deep.w")
+data v : real[150] = file("v.npz", key = "v", index = 1)
+data pairs : real[n, 2] = file("y.csv", columns = ["z", "y"])
+param a : real
+prior p(a) = normal(0, 1)
+likelihood f(x : real | a) = normal(a + w[3, 1] + v[2] + pairs[5, 1], 1)
+observe obs : f[n] = file("y.csv", key = "y")
+posterior post(a) = p(a) * f(obs | a)
+""",
+}
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -84,36 +160,88 @@ def latent(model: Any, powers: Any) -> dict[str, jax.Array]:
     return jax.jit(jax.vmap(one))(jr.split(jr.key(1), DRAWS))
 
 
+def with_data(folder: Path) -> list[Path]:
+    """`MODELS_WITH_DATA` as files, beside data that are too many for a program's text, and data with holes."""
+    (folder / "y.csv").write_text("y,z\n" + "".join(f"{i / 8},1\n" for i in range(200)))
+    (folder / "w.json").write_text(json.dumps({"deep": {"w": [[i, i + 1] for i in range(100)]}}))
+    (folder / "holes.csv").write_text("a,b,c\n0.5,NA,1.0\n,,-0.4\nnan,,null\n1.2,0.3,-0.8\n")
+    np.savez(folder / "v.npz", v=np.arange(300.0).reshape(2, 150))
+    for name, text in MODELS_WITH_DATA.items():
+        (folder / f"{name}.bsi").write_text(text)
+    return [folder / f"{name}.bsi" for name in MODELS_WITH_DATA]
+
+
+def copied(path: Path, folder: Path) -> Path:
+    """The program of a model beside links to the model's data."""
+    if not folder.exists():
+        folder.mkdir()
+        for file in path.parent.iterdir():
+            if file.is_file():
+                (folder / file.name).symlink_to(file)
+    program = folder / f"{path.stem}.py"
+    program.write_text(program_text(program_of(path)))
+    return program
+
+
 def test_programs_have_the_density_of_the_lowered_model(tmp_path: Path) -> None:
-    """All in one process of their own, where this package cannot be imported."""
+    """All in one process of their own, where this package cannot be imported; the smallest also samples."""
     wanted, expected = [], []
-    for path in EXPLICIT:
-        program = program_of(path)
-        # Beside the model, because it may read the same data; under another name, because the folder is shared.
-        folder = tmp_path / path.parent.name
-        if not folder.exists():
-            folder.mkdir()
-            for file in path.parent.iterdir():
-                if file.is_file():
-                    (folder / file.name).symlink_to(file)
-        (folder / f"{path.stem}.py").write_text(program_text(program))
-        cases = points(program)
+    (tmp_path / "data").mkdir()
+    for path in [*EXPLICIT, *with_data(tmp_path / "data")]:
+        cases = points(program_of(path))
         arrays = [{name: value.tolist() for name, value in case[2].items()} for case in cases]
-        wanted.append([str(folder / f"{path.stem}.py"), [(c[0], c[1], z) for c, z in zip(cases, arrays, strict=True)]])
+        program = copied(path, tmp_path / f"{path.parent.name}_copied")
+        wanted.append([str(program), [(c[0], c[1], z) for c, z in zip(cases, arrays, strict=True)]])
         expected.append([case[3] for case in cases])
-    (tmp_path / "wanted.json").write_text(json.dumps(wanted))
+    sampled = str(copied(tmp_path / "data/tiny.bsi", tmp_path / "data_copied"))
+    (tmp_path / "wanted.json").write_text(json.dumps({"densities": wanted, "main": sampled}))
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-W", "error", str(HERE / "densities_in_process.py"), str(tmp_path / "wanted.json")]
+    command = [sys.executable, "-W", "error", str(HERE / "emitted_in_process.py"), str(tmp_path / "wanted.json")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    for (path, _), found, right in zip(wanted, json.loads(done.stdout), expected, strict=True):
-        for got, want in zip(found, right, strict=True):
+    found = json.loads(done.stdout)
+    for (path, _), got_of, want_of in zip(wanted, found["densities"], expected, strict=True):
+        for got, want in zip(got_of, want_of, strict=True):
             assert np.isfinite(want).all(), path
             np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5, err_msg=path)
+    mean = float(next(line.split()[1] for line in found["printed"].splitlines() if line.strip().startswith("mu ")))
+    assert abs(mean - 2.8 / 13) < 4 * (1 / 13) ** 0.5 / 400**0.5  # 2 x 200 draws, about as good as independent ones
 
 
 @pytest.mark.parametrize("path", EXPLICIT, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_programs_are_formatted(path: Path) -> None:
+def test_programs_have_lines_of_a_page(path: Path) -> None:
     text = program_text(program_of(path))
     compile(text, path.stem, "exec")
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_users_words_are_kept() -> None:
+    text = program_text(program_of(ROOT / "examples/eight_schools/eight_schools.bsi"))
+    for line in (
+        "Effects of coaching on test scores in eight schools",
+        'mu = numpyro.sample("mu", dist.Normal(0.0, 5.0))',
+        "# mean effect over schools",
+        'theta = numpyro.sample("theta", dist.Normal(mu, tau).expand([school]).to_event(1))',
+        'numpyro.sample("obs", f(theta), obs=obs)',
+        "NUTS(post, target_accept_prob=0.95)",
+    ):
+        assert line in text
+
+
+def test_lets_become_variables_and_loops_arrays() -> None:
+    text = program_text(compiled(MODELS_WITH_DATA["lets"]))
+    assert "line = a * t\n" in text and "noise = 0.1 + a**2\n" in text and "dist.Normal(line, noise)" in text
+    assert "jax.vmap(" in text  # no arithmetic on whole arrays says the double sum
+    assert "def post(lambda_=1.0):" in text
+    assert "jnp.where(2 * lambda_ == 0, 0.0, 2 * lambda_ * f(a).log_prob(obs))" in text
+
+
+def test_emit_prints_a_program_or_why_there_is_none() -> None:
+    printed = cli("emit", str(ROOT / "examples/eight_schools/eight_schools.bsi"), "--stage", "numpyro")
+    assert printed.status == 0 and "def post():" in printed.out
+    refused = cli("emit", str(ROOT / "examples/two_moons/two_moons.bsi"), "--stage", "numpyro")
+    assert (
+        refused.status == 2
+        and "error[E0518]" in refused.err
+        and "`f` can be simulated, but has no density" in refused.err
+    )

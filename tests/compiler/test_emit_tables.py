@@ -13,14 +13,15 @@ import pytest
 from bsi.compiler.functions import FUNCTIONS
 from bsi.compiler.ir import Expr, Law
 from bsi.compiler.laws import LAWS
+from bsi.compiler.lower import numpyro_model
 from bsi.compiler.lower.laws import LAWS as LOWERED
 from bsi.compiler.numpyro_text.definitions import used
 from bsi.compiler.numpyro_text.densities import law_text
 from bsi.compiler.numpyro_text.expressions import Writer
 from bsi.compiler.numpyro_text.functions import BUILT_IN, OPERATORS, TEMPLATES
 from bsi.compiler.numpyro_text.imports import imports
+from bsi.compiler.numpyro_text.laws import DIRECTIONS, LAWS_OF_LAWS, LOCATION_SCALE
 from bsi.compiler.numpyro_text.laws import LAWS as LAW_TEXTS
-from bsi.compiler.numpyro_text.laws import LAWS_OF_LAWS, LOCATION_SCALE
 from tests.lower import law_cases, test_functions, test_laws
 
 
@@ -32,6 +33,7 @@ def test_every_function_has_a_text() -> None:
 def test_every_law_has_a_text() -> None:
     assert {*LAW_TEXTS, *LAWS_OF_LAWS} == set(LAWS)
     assert {name for name, row in LOWERED.items() if row.location_scale} == LOCATION_SCALE
+    assert set(numpyro_model.DIRECTIONS) == DIRECTIONS
 
 
 def run(lines: list[str], result: str, given: dict[str, Any]) -> Any:

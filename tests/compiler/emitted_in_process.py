@@ -1,9 +1,11 @@
-"""Runs emitted programs where `bsi` cannot be imported: prints their log densities as JSON.
+"""Runs emitted programs where `bsi` cannot be imported, and prints JSON: log densities, and what `main` printed.
 
-Reads a list of [program's path, [[posterior, powers, points], ...]] from the file it is given.
+Reads {"densities": [[program, [[posterior, powers, points], ...]], ...], "main": program} from the file it is given.
 """
 
+import contextlib
 import importlib.util
+import io
 import json
 import sys
 from pathlib import Path
@@ -29,10 +31,18 @@ def densities(path: str, wanted: list) -> list:
     for posterior, powers, points in wanted:
         model = getattr(module, posterior)
         arrays = {name: np.array(value) for name, value in points.items()}
-        found.append(jax.jit(jax.vmap(lambda z, m=model, p=powers: log_density(m, (), p, z)[0]))(arrays).tolist())
+        density = jax.jit(jax.vmap(lambda z, m=model, p=powers: log_density(m, (), p, z)[0]))
+        found.append(density(arrays).tolist())
     return found
 
 
+def printed(path: str) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        load(path).main()
+    return out.getvalue()
+
+
 if __name__ == "__main__":
-    programs = json.loads(Path(sys.argv[1]).read_text())
-    sys.stdout.write(json.dumps([densities(path, wanted) for path, wanted in programs]))
+    asked = json.loads(Path(sys.argv[1]).read_text())
+    found = [densities(path, wanted) for path, wanted in asked["densities"]]
+    sys.stdout.write(json.dumps({"densities": found, "printed": printed(asked["main"])}))
