@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bsi.compiler import expressions, sources
 from bsi.compiler.environment import Environment
@@ -60,38 +60,48 @@ def dim(env: Environment, declaration: ast.Dim) -> Axis | None:
 
 
 def _inferred(env: Environment, declaration: ast.Dim) -> int | None:
-    """Read from the data and observation sets that have this dim as an axis; all must agree."""
+    """Read from the first data or observation set that has this dim as an axis: of those that are written out or in a
+    file, else of those that are computed, which may need the dim themselves."""
     name = declaration.name.id
-    simulated: ast.Observe | None = None
-    unread = False
-    misfit: tuple[ast.Data | ast.Observe, int, tuple[int, ...]] | None = None
-    found: list[tuple[ast.Data | ast.Observe, ast.Node, int]] = []
-    for user, axes in _users(env):
-        places = [axis for axis, node in enumerate(axes) if isinstance(node, ast.Name) and node.id == name]
-        if not places:
-            continue
-        if isinstance(user, ast.Observe) and sources.call_of(user.source, "simulate"):
-            simulated = user
-            continue
-        raw = sources.raw(env, user)
-        if raw is None:
-            unread = True  # what is wrong with the file has been reported
-        elif len(raw.shape) != len(axes):
-            misfit = misfit or (user, len(axes), raw.shape)
-        else:
-            found.extend((user, axes[place], raw.shape[place]) for place in places)
-    if found:
-        return _agreed(env, name, found)
-    if misfit:
-        sources.report_rank(env, *misfit)
-    elif not unread:
+    found = _first(env, name)
+    if isinstance(found, _Use):
+        return found.size
+    if found is not None:
+        sources.report_rank(env, *found)
+        return None
+    users = [user for user, axes in _users(env) if any(_names(axis, name) for axis in axes)]
+    simulated = [user for user in users if _is_simulated(user)]
+    if len(simulated) == len(users):  # else what is wrong with a file has been reported
         what = f"the dim `{name}` has no value, and no data has it as an axis"
         if simulated:
-            what = (
-                f"the dim `{name}` has no value, and `{simulated.name.id}` cannot give it one: its rows are simulated"
-            )
+            user = simulated[-1].name.id
+            what = f"the dim `{name}` has no value, and `{user}` cannot give it one: its rows are simulated"
         env.report.add("E0306", what, declaration.name, help=f"give it a value: `dim {name} = 10`")
     return None
+
+
+@dataclass(frozen=True)
+class _Use:
+    """An axis of data that a dim is read from."""
+
+    user: ast.Data | ast.Observe
+    axis: ast.Expr
+    size: int
+
+
+def _first(env: Environment, name: str) -> _Use | tuple[ast.Data | ast.Observe, int, tuple[int, ...]] | None:
+    """The axis that the dim `name` is read from; or the data that should have had it, with the number of axes declared
+    and the shape found; None when nothing can be read."""
+    misfit = None
+    for user, axes in sorted(_users(env), key=lambda entry: not _is_written(entry[0].source)):
+        place = next((place for place, axis in enumerate(axes) if _names(axis, name)), None)
+        raw = None if place is None or _is_simulated(user) else sources.raw(env, user)
+        if raw is None or place is None:
+            continue
+        if len(raw.shape) == len(axes):
+            return _Use(user, axes[place], raw.shape[place])
+        misfit = misfit or (user, len(axes), raw.shape)
+    return misfit
 
 
 def _users(env: Environment) -> Iterator[tuple[ast.Data | ast.Observe, tuple[ast.Expr, ...]]]:
@@ -106,18 +116,42 @@ def _users(env: Environment) -> Iterator[tuple[ast.Data | ast.Observe, tuple[ast
                 yield user, (*rows, *likelihood.type.dims)
 
 
-def _agreed(env: Environment, name: str, found: list[tuple[ast.Data | ast.Observe, ast.Node, int]]) -> int | None:
-    first, place, n = found[0]
-    other = next((entry for entry in found if entry[2] != n), None)
-    if other is None:
-        return n
-    user, at, m = other
-    env.report.add(
-        "E0313",
-        f"`{name}` is {n} by `{first.name.id}`, but {m} by `{user.name.id}`",
-        at,
-        f"{m} entries along this axis",
-        also=[(place, f"{n} entries along this axis")],
-        help=f"give each its own dim, or say which is right: `dim {name} = {n}`",
-    )
-    return None
+def _names(axis: ast.Expr, name: str) -> bool:
+    return isinstance(axis, ast.Name) and axis.id == name
+
+
+def _is_simulated(user: ast.Data | ast.Observe) -> bool:
+    return isinstance(user, ast.Observe) and sources.call_of(user.source, "simulate") is not None
+
+
+def _is_written(source: ast.Expr) -> bool:
+    """Whether a source is a file, or numbers that stand in the text."""
+    match source:
+        case ast.Number() | ast.Call():
+            return True
+        case ast.Unary(operand=operand):
+            return _is_written(operand)
+        case ast.ListExpr(items=items):
+            return all(map(_is_written, items))
+    return False
+
+
+def disagreement(env: Environment, user: ast.Data | ast.Observe, shape: tuple[int, ...]) -> bool:
+    """Report, and say whether, data of this shape disagree about a dim that was read from other data."""
+    axes = next((axes for other, axes in _users(env) if other is user), ())
+    for axis, size in zip(axes, shape, strict=False):
+        declaration = env.declarations.get(axis.id) if isinstance(axis, ast.Name) else None
+        if not isinstance(declaration, ast.Dim) or declaration.value is not None:
+            continue
+        name, first = declaration.name.id, _first(env, declaration.name.id)
+        if isinstance(first, _Use) and first.user is not user and first.size != size:
+            env.report.add(
+                "E0313",
+                f"`{name}` is {first.size} by `{first.user.name.id}`, but {size} by `{user.name.id}`",
+                axis,
+                f"{size} entries along this axis",
+                also=[(first.axis, f"{first.size} entries along this axis")],
+                help=f"give each its own dim, or say which is right: `dim {name} = {first.size}`",
+            )
+            return True
+    return False
