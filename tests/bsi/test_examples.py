@@ -9,7 +9,7 @@ import pytest
 import bsi
 from tests.bsi.helpers import ROOT, cli, results, reused
 
-EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*/*.bsi"))
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*/*.bsi") if path.stem == path.parent.name)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
