@@ -14,6 +14,7 @@ from bsi.compiler import highlighting
 from bsi.compiler.functions import CALLABLE, CONSTANTS, FUNCTIONS, Function
 from bsi.compiler.laws import LAWS, Argument, Bound, Domain, Last, LawRow
 from bsi.compiler.options import BLOCKS, Block, Option
+from bsi.compiler.supports import KINDS as SUPPORTS
 
 README = Path(__file__).resolve().parents[1] / "grammar" / "README.md"
 REGION = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -23,12 +24,24 @@ DOMAINS: dict[Domain, str] = {
     "positive": "> 0",
     "nonnegative": "≥ 0",
     "unit": "in [0, 1]",
+    "correlation": "in (-1, 1)",
+    "whole": "whole",
     "natural": "whole and ≥ 0",
     "probabilities": "non-negative with sum 1",
+    "increasing": "increasing",
     "positive_definite": "positive definite",
     "cholesky": "lower triangular with positive diagonal",
+    "adjacency": "symmetric, of 0 and 1",
 }
 KINDS = {"int": "int", "real": "real", "bool": "`true`, `false`", "net": "a net", "expr": "an expression"}
+COMPOUND = {  # where the values of laws of laws lie
+    "mixture": "those of the laws",
+    "truncated": "between the bounds",
+    "ordered": "ordered[k]",
+    "zero_inflated": "0, 1, 2, ...",
+    "hurdle": "0, 1, 2, ...",
+    "hidden_markov": "[time, ...], those of the laws",
+}
 # By rule; other arguments are x, or a, b, ... where there are several.
 PARAMETERS = {
     "fill": "n, ...",
@@ -48,6 +61,12 @@ def laws() -> str:
     return _table(("law", "arguments", "values", ""), rows)
 
 
+def types() -> str:
+    """One row a constrained vector or matrix."""
+    rows = [(f"`{row.name}[k]`", row.doc, f"`{row.law}`") for row in SUPPORTS.values()]
+    return _table(("type", "values", "for example drawn by"), rows)
+
+
 def functions() -> str:
     """One row a function that an expression can call, and the constants."""
     rows = [
@@ -64,7 +83,7 @@ def options() -> str:
     return "\n".join(_block(noun, kind, block) for (noun, kind), block in BLOCKS.items())
 
 
-TABLES: dict[str, Callable[[], str]] = {"laws": laws, "functions": functions, "options": options}
+TABLES: dict[str, Callable[[], str]] = {"types": types, "laws": laws, "functions": functions, "options": options}
 
 
 def updated(text: str) -> str:
@@ -83,11 +102,14 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _signature(row: LawRow) -> str:
+    """What must be given, the laws, what may be left out."""
     _, most = row.components
-    inner = "LAW, ..." if most is None else ", ".join(["LAW"] * most)
-    arguments = ", ".join(_argument(argument) for argument in row.arguments)
-    several = most is None  # weights come before the laws they weigh, bounds after the law they bound
-    return ", ".join(filter(None, (arguments, inner) if several else (inner, arguments)))
+    inner = ["LAW, ..."] if most is None else ["LAW"] * most
+    needed = [_argument(argument) for argument in row.arguments if argument.default is None]
+    others = [_argument(argument) for argument in row.arguments if argument.default is not None]
+    if row.components == (0, 0):
+        return ", ".join(_argument(argument) for argument in row.arguments)
+    return ", ".join([*needed, *inner, *others])
 
 
 def _argument(argument: Argument) -> str:
@@ -95,7 +117,7 @@ def _argument(argument: Argument) -> str:
 
 
 def _domains(row: LawRow) -> str:
-    said = [(argument.name, DOMAINS[argument.domain], argument.axes) for argument in row.arguments]
+    said = [(a.name, f"> {a.above} - 1" if a.above else DOMAINS[a.domain], a.axes) for a in row.arguments]
     return ", ".join(
         " ".join(filter(None, (f"`{name}{_axes(axes)}`", words))) for name, words, axes in said if words or axes
     )
@@ -107,7 +129,9 @@ def _axes(axes: tuple[str, ...]) -> str:
 
 def _support(row: LawRow) -> str:
     if row.components != (0, 0):
-        return "those of the laws" if row.components[1] is None else "between the bounds"
+        return COMPOUND[row.name]
+    if row.kind:
+        return f"counts[k] with sum {_bound(row.upper)}" if row.kind == "counts" else f"{row.kind}[k]"
     lower, upper = _bound(row.lower), _bound(row.upper)
     if (row.lower, row.upper) == (0.0, 1.0) and row.integer:
         return "0 or 1"
@@ -124,8 +148,9 @@ def _bound(bound: Bound) -> str | None:
     match bound:
         case None:
             return None
-        case Last():
-            return "k - 1"
+        case Last(argument, plus):
+            size = "k" if argument in ("p", "logits") else "c"
+            return size if plus else f"{size} - 1"
         case str():
             return f"`{bound}`"
     return _number(bound)

@@ -21,7 +21,7 @@ from bsi.dsl.span import Source
 from tests.lower.charts import chart, inside
 from tests.lower.law_cases import CASES
 
-N = 4_000  # draws of a sampler; gates are 4 sigma
+N = 2_000  # draws of a sampler; gates are 4 sigma
 CONTINUOUS = [name for name, case in CASES.items() if not case.type.startswith("int")]
 MAPPED = [name for name in CONTINUOUS if name not in LOWERED or LOWERED[name].transport]
 MAPPED.remove("hidden_markov")
@@ -109,7 +109,10 @@ def test_draws_follow_the_law(name):
             assert np.abs(np.corrcoef(z.T) - np.eye(z.shape[1])).max() < 4.5 / np.sqrt(N)
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+BY_SUPPORT = {LAWS[name].kind or (LAWS[name].lower, LAWS[name].upper): name for name in CONTINUOUS}
+
+
+@pytest.mark.parametrize("name", [*BY_SUPPORT.values(), "mixture", "truncated", "hidden_markov"])
 def test_bijectors_stay_on_the_support_and_know_their_jacobian(name):
     """On the support far out as well, up to 8 working units; the Jacobian against `jacfwd` in free coordinates."""
     support, shape = law(name).support, law(name).shape
@@ -142,7 +145,7 @@ def test_maps_stay_on_the_support_and_invert(name):
     assert np.abs(np.where(near, again - z[: N // 2], 0)).max() < 1e-2
 
 
-@pytest.mark.parametrize("name", MAPPED)
+@pytest.mark.parametrize("name", [name for name in MAPPED if CASES[name].type != "real"])
 def test_the_density_is_the_jacobian_of_the_map(name):
     """`log p(x) + log |dx/dz| = log N(z)`, by central differences: density, sampler and map are three pieces of code
     that must agree."""
@@ -152,7 +155,8 @@ def test_the_density_is_the_jacobian_of_the_map(name):
     typical = np.argsort(np.abs(normals(name)).reshape(N, -1).max(-1))[:4]
     x = jnp.asarray(draws(name)[typical], jnp.float32)
     flat = np.asarray(jax.vmap(free)(x), float).reshape(4, size)
-    step = 2e-3 * np.maximum(np.abs(flat), np.std(np.asarray(draws(name))) * 0.1)
+    low, high = np.percentile(draws(name), [25, 75])  # moments may not exist
+    step = 2e-3 * np.maximum(np.abs(flat), 0.1 * (high - low))
     shifts = step[:, None, :] * np.concatenate([np.eye(size), -np.eye(size)])  # [4, 2 size, size]
     points = (flat[:, None] + shifts).reshape(-1, size)
     padded = jnp.asarray(np.resize(points, (N, size)), jnp.float32)
