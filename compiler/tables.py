@@ -20,6 +20,7 @@ from typing import Any
 from bsi.compiler.ir import Table
 from bsi.compiler.report import listed, suggest
 
+LARGEST = 1_000_000_000  # bytes: these readers hold every number as a Python object while they read
 FORMATS = (".csv", ".json", ".npy", ".npz")
 HOLES = frozenset({"", "na", "n/a", "nan", "null", "none", "."})  # in lower case: what R, pandas and Stata write
 
@@ -54,6 +55,10 @@ def read_table(
     if columns is not None and suffix != ".csv":
         raise TableError("E0608", "only a csv has columns", "columns", "use `key`")
     try:
+        size = path.stat().st_size
+        if size > LARGEST:
+            message = f"`{path.name}` has {size / 1e9:.1f} GB, and more than {LARGEST / 1e9:.0f} GB are not read"
+            raise TableError("E0628", message, help="keep the part that the model uses in a file of its own")
         content = path.read_bytes()
     except FileNotFoundError:
         near = suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else None

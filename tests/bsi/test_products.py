@@ -26,12 +26,12 @@ posterior post(theta, phi) = p(theta, phi) * f(one | theta)^2 * g(three | theta,
 posterior half(theta, phi) = p(theta, phi)^0.5 * g(three | theta, phi)
 
 net tiny = mlp { width = 8, depth = 1 }
-train of_f = score(p, f) { network = tiny, steps = 128, batch = 1024, seed = 1 }
-train of_g = score(p, g) { network = tiny, steps = 128, batch = 1024, seed = 2 }
+train of_f = score(p, f) { network = tiny, steps = 64, batch = 2048, seed = 1 }
+train of_g = score(p, g) { network = tiny, steps = 64, batch = 2048, seed = 2 }
 
 sample ode = dpmpp(post, of_g, of_f) { draws = 10_000, seed = 3 }
 sample other = dpmpp(half) { draws = 10_000, seed = 4 }
-sample ref = nuts(post) { chains = 2, warmup = 300, draws = 1_500, seed = 5 }
+sample ref = nuts(post) { chains = 2, warmup = 300, draws = 1_000, seed = 5 }
 
 check mean_error(ode, ref) < 0.2
 """

@@ -99,6 +99,20 @@ def test_a_reference_that_fails_its_own_checks_is_never_compared_against(folder)
     assert results("runs/tiny")["checks"][2]["passed"]  # judging the reference itself stays possible
 
 
+def test_more_checks_compute_nothing_else(ran):
+    """A bound may be an expression, params may be named, and mmd is zero within its error."""
+    more = "let tol = 0.25\ncheck mmd(ode, ref, draws = 200, seed = 1) < 0.1\n"
+    more += "check mean_error(ode, ref, params = [mu]) < 2 * tol\ncheck rhat(ref, params = [mu]) < 1.05\n"
+    write("tiny.bsi", TINY + more)
+    assert cli("run", "tiny.bsi").status == 0
+    found = {check["text"]: check for check in results("runs/tiny")["checks"]}
+    mmd = found["mmd(ode, ref, draws = 200, seed = 1) < 0.1"]
+    assert abs(mmd["value"]) < 5 * mmd["standard_error"] and found["rhat(ref, params = [mu]) < 1.05"]["passed"]
+    named = found["mean_error(ode, ref, params = [mu]) < 0.5"]
+    assert named["value"] == found["mean_error(ode, ref) < 0.5"]["value"]
+    assert {name for name, was in reused("runs/tiny").items() if was} >= {"fit", "ode", "ref"}
+
+
 def test_a_sweep_is_an_axis_of_the_results(folder):
     swept = edit(TINY, ("posterior", "sweep power in [0.5, 2]\nposterior"), ("f(obs | mu)\n", "f(obs | mu)^power\n"))
     run = bsi.load(write("tiny.bsi", swept)).run()

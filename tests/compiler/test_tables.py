@@ -109,3 +109,51 @@ def test_cut_npy_files(tmp_path: Path, cut: int) -> None:
     with pytest.raises(TableError) as caught:
         read_table(tmp_path / "a.npy")
     assert caught.value.code == "E0603"
+
+
+def test_quoted_fields_and_wide_tables(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(300)]
+    rows = np.arange(900).reshape(3, 300)
+    text = ",".join(["place", *names]) + "\n"
+    text += "".join(f'"{i}, at ""home""",{",".join(map(str, row))}\n' for i, row in enumerate(rows))
+    (tmp_path / "wide.csv").write_text(text)
+    table = read_table(tmp_path / "wide.csv", columns=("c299", "c0", "c7"))
+    np.testing.assert_array_equal(values(table), rows[:, [299, 0, 7]])
+    np.testing.assert_array_equal(
+        values(read_table(tmp_path / "wide.csv", columns=("c1", "c2"), index=1)), rows[1, 1:3]
+    )
+    (tmp_path / "quoted.csv").write_text('"a, b","c"\n"1.5","2"\n')
+    assert values(read_table(tmp_path / "quoted.csv", key="a, b")).tolist() == [1.5]
+
+
+HOLES: dict[str, tuple[str, bytes]] = {
+    "csv": ("a.csv", b'y,z\n1,\nNA,n/a\n"",2\n.,NaN\n'),
+    "json": ("a.json", b"[[1, null], [null, NaN], [null, 2], [NaN, null]]"),
+}
+
+
+@pytest.mark.parametrize("case", HOLES)
+def test_missing_entries(tmp_path: Path, case: str) -> None:
+    name, content = HOLES[case]
+    (tmp_path / name).write_bytes(content)
+    nan = float("nan")
+    np.testing.assert_array_equal(
+        values(read_table(tmp_path / name, holes=True)), [[1, nan], [nan, nan], [nan, 2], [nan, nan]]
+    )
+    with pytest.raises(TableError, match=r"where a number should be|not a number") as refused:
+        read_table(tmp_path / name)
+    assert refused.value.code == "E0604"
+
+
+def test_an_infinite_entry_is_never_missing(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([1.0, np.nan, np.inf]))
+    with pytest.raises(TableError, match="not a finite number"):
+        read_table(tmp_path / "a.npy", holes=True)
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    with open(tmp_path / "a.csv", "wb") as file:
+        file.truncate(1_500_000_000)  # sparse: takes no room
+    with pytest.raises(TableError, match=r"has 1.5 GB") as refused:
+        read_table(tmp_path / "a.csv")
+    assert refused.value.code == "E0628"
