@@ -116,7 +116,8 @@ def _built_in(env: Environment, node: ast.Call, scope: Scope) -> Expr | None:
     if row.rule == "range":
         return loops.whole_numbers(env, operands, scope)
     count = len(operands) if row.sizes is None else row.sizes
-    inner = replace(scope, stage="") if row.rule == "size" else scope  # the size of a param is known, its value is not
+    plain = replace(scope, stage="", late=frozenset())  # the size of a param is known, its value is not
+    inner = plain if row.rule == "size" else scope
     values = [expressions.elaborate(env, operand, inner) for operand in operands[:count]]
     counts = [sizes.size(env, operand, scope) for operand in operands[count:]]
     args = tuple(value for value in values if value)

@@ -92,7 +92,7 @@ def _name(env: Environment, name: ast.Name, scope: Scope) -> Expr | None:
     if name.id in scope.locals:
         env.used.add(f"{scope.owner}/{name.id}")
         value = scope.locals[name.id]
-        if value and scope.stage and (late := fold.references(value) - env.data_values.keys()):
+        if value and (late := fold.references(value) & (scope.late - env.data_values.keys())):
             what = (
                 f"the index `{name.id}`: it is the same in every turn of a loop" if late <= scope.ranges.keys() else ""
             )

@@ -37,7 +37,7 @@ def comprehension(env: Environment, node: ast.Comprehension, scope: Scope) -> Ex
 
 def _range(env: Environment, node: ast.Expr, scope: Scope) -> tuple[int, Expr | None] | None:
     """How often a loop runs, and the numbers it runs over where those are not 0, 1, 2, ..."""
-    value = expressions.elaborate(env, node, replace(scope, stage="the range of a loop"))
+    value = expressions.elaborate(env, node, scope.fixed("the range of a loop"))
     if value is None:
         return None
     if len(value.shape) == 1 and value.op == "const" and value.integer and not fold.is_boolean(value):

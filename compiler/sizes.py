@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bsi.compiler import expressions, sources
 from bsi.compiler.environment import Environment
@@ -15,7 +15,7 @@ from bsi.dsl import ast
 
 def size(env: Environment, node: ast.Expr, scope: Scope | None = None, what: str = "a size") -> int | None:
     """A size written as an expression: a positive whole constant, an `Axis` where it is a dim's."""
-    value = expressions.elaborate(env, node, replace(scope or expressions.CONSTANT, stage=what))
+    value = expressions.elaborate(env, node, (scope or expressions.CONSTANT).fixed(what))
     return positive(env, node, value) if value else None
 
 
@@ -30,7 +30,7 @@ def positive(env: Environment, node: ast.Expr, value: Expr) -> int | None:
 
 def whole(env: Environment, node: ast.Expr, scope: Scope, what: str) -> int | None:
     """A constant whole number of any sign."""
-    value = expressions.elaborate(env, node, replace(scope, stage=what))
+    value = expressions.elaborate(env, node, scope.fixed(what))
     return _number(env, node, value, what) if value else None
 
 

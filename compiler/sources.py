@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bsi.compiler import expressions, fold, missing, value_types
+from bsi.compiler import expressions, fold, missing, sizes, value_types
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Data, Origin, Table
 from bsi.compiler.members import belong
@@ -158,6 +158,8 @@ def report_shape(
     needs: str,
     declared: ast.Node,
 ) -> None:
+    if len(got) == len(wanted) and sizes.disagreement(env, declaration, got):
+        return
     if len(got) != len(wanted):
         report_rank(env, declaration, len(wanted), got)
         return
