@@ -75,11 +75,16 @@ def _counts(program: Program, lowered: LoweredModel, job: Job) -> dict[str, Any]
 def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
     options = training_options(train)
     table = dict(train.options)["simulations"]
+    pairs, drawn = (None if law is None else law.learned for law in lowered.laws(train))
     source = "fresh simulations" if table is None else f"a table of {table:_}"
+    if pairs is not None:
+        source = f"{pairs.rows:_} pairs"
+    elif drawn is not None and drawn.rows:
+        source += f" from {drawn.rows:_} draws"
     parameters = lowered.parameter_count(train)
     return {
         "words": f"{options.steps:_} steps × {options.batch} of {source}, {parameters:_} parameters",
-        "simulations": options.steps * options.batch if table is None else None,
+        "simulations": options.steps * options.batch if table is None and pairs is None else None,
         "parameters": parameters,
     }
 
@@ -98,7 +103,7 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     rows = sum(program.observations[f.observation].rows for f in posterior.factors if f.observation)
     points = _points(program, sample)
     steps = options.get("steps")
-    words = f"{options['draws']:_} draws × {rows} row{'s' if rows > 1 else ''}"
+    words = f"{options['draws']:_} draws" + (f" × {rows} row{'s' if rows > 1 else ''}" if rows else "")
     if isinstance(steps, int):
         words += f" × {steps} steps"
     elif not isinstance(steps, SweepRef):
@@ -108,7 +113,7 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     return {
         "words": words + _times(points),
         "draws": options["draws"] * points,
-        "evaluations": options["draws"] * rows * sum(each) if known else None,
+        "evaluations": options["draws"] * max(rows, 1) * sum(each) if known else None,
     }
 
 

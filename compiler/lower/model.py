@@ -53,7 +53,7 @@ class LoweredModel:
     def source(self, train: Train) -> Simulator | Table:
         """What a fit trains on, unless its simulations were stored: fresh simulations, or pairs from a file. Some draws
         of a prior in a file are kept aside."""
-        law = self._likelihood(train)
+        law, _ = self.laws(train)
         space = self.coordinates_of(train)
         if law is not None and law.learned is not None:
             return pairs_table(self.program, law.learned, space)
@@ -64,11 +64,13 @@ class LoweredModel:
         return Simulator(own.simulate, own.m, own.p, kept.simulate)
 
     def _forward(self, train: Train, space: Coordinates) -> Forward | PriorAlone:
-        law = self._likelihood(train)
+        law, _ = self.laws(train)
         return PriorAlone(space) if law is None else Forward(space, law, self.data)
 
-    def _likelihood(self, train: Train) -> Likelihood | None:
-        return None if train.likelihood is None else self.program.likelihoods[train.likelihood]
+    def laws(self, train: Train) -> tuple[Likelihood | None, Prior]:
+        """What a fit learns: its likelihood, unless it learns a prior alone, and its prior."""
+        law = None if train.likelihood is None else self.program.likelihoods[train.likelihood]
+        return law, self.program.priors[train.prior]
 
     def seen(self, observation: str) -> np.ndarray | None:
         """1 where an entry of `rows` is observed, 0 where it is missing; None for a set without holes."""
