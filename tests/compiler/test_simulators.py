@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from bsi.compiler.passes import with_seeds
 from bsi.compiler.plan import plan
 from bsi.compiler.python_code import CodeError
 from bsi.compiler.simulator_calls import calls_in, simulators_in
+from bsi.compiler.tables_markdown import README
 from bsi.dsl.span import Source
 from tests.compiler.helpers import changed, codes, compiled
 
@@ -192,3 +194,11 @@ def test_packages_are_looked_through(tmp_path: Path) -> None:
     with pytest.raises(CodeError, match="no Python module"):
         python_code.find("pkg.sub.other:cos", tmp_path)
     assert python_code.find("statistics:mean", tmp_path).file.endswith("statistics.py")
+
+
+def test_the_reference_has_a_clean_example() -> None:
+    section = README.read_text(encoding="utf-8").split("\n## Simulators\n")[1].split("\n## ")[0]
+    (text,) = re.findall(r"```bsi\n(.*?)```", section, re.S)
+    assert codes(text) == []
+    (found,) = simulators_in(compiled(text).likelihoods["f"])
+    assert found.bounds == (0.0, None)
