@@ -30,6 +30,19 @@ CASES = {
     "gamma": (t.GAMMA, (0.6, 2.0), st.gamma(0.6, scale=0.5)),
     "inverse_gamma": (t.INVERSE_GAMMA, (3.0, 2.0), st.invgamma(3, scale=2)),
     "chi_square": (t.CHI_SQUARE, (3.0,), st.chi2(3)),
+    "inverse_chi_square": (t.INVERSE_CHI_SQUARE, (5.0,), st.invgamma(2.5, scale=0.5)),
+    "scaled_inverse_chi_square": (t.SCALED_INVERSE_CHI_SQUARE, (5.0, 2.0), st.invgamma(2.5, scale=10)),
+    "asymmetric_laplace": (t.ASYMMETRIC_LAPLACE, (1.0, 2.0, 1.5), st.laplace_asymmetric(1.5, 1, 2)),
+    "soft_laplace": (t.SOFT_LAPLACE, (1.0, 2.0), st.hypsecant(1, 2)),
+    "log_uniform": (t.LOG_UNIFORM, (0.5, 8.0), st.loguniform(0.5, 8)),
+    "beta_proportion": (t.BETA_PROPORTION, (0.4, 5.0), st.beta(2, 3)),
+    "rayleigh": (t.RAYLEIGH, (2.0,), st.rayleigh(0, 2)),
+    "frechet": (t.FRECHET, (1.5, 2.0), st.invweibull(1.5, scale=2)),
+    "gompertz": (t.GOMPERTZ, (0.7, 2.0), st.gompertz(0.7, scale=0.5)),
+    "loglogistic": (t.LOGLOGISTIC, (2.0, 1.5), st.fisk(1.5, scale=2)),
+    "dagum": (t.DAGUM, (0.7, 1.5, 2.0), st.burr(1.5, 0.7, scale=2)),
+    "lomax": (t.LOMAX, (2.0, 1.5), st.lomax(1.5, scale=2)),
+    "levy": (t.LEVY, (1.0, 2.0), st.levy(1, 2)),
 }
 
 
