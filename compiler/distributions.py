@@ -138,7 +138,7 @@ def _component(
                 help="give one value for all: the k draws of one law are put in order",
             )
             return None
-    return law(env, call, entry, owner, scope)
+    return law(env, call, entry, f"{owner}[i]", scope)
 
 
 def _split(call: ast.Call) -> tuple[list[ast.Call], list[ast.Argument]]:
