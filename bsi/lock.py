@@ -20,6 +20,7 @@ def content(program: Program, jobs: list[Job], *, seed: int, profile: str) -> st
     device = jax.devices()[0]
     tables = {name: data.digest for name, data in program.data.items()}
     tables |= {name: o.source for name, o in program.observations.items() if isinstance(o.source, str)}
+    tables |= {f"{name} (missing)": o.missing for name, o in program.observations.items() if o.missing}
     return json.dumps(
         {
             "schema": 1,
