@@ -57,7 +57,7 @@ POSTERIORS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """The worst parameter: |difference of means| in reference sd, smallest and largest ratio of sds; seconds of it all."""
+    """The worst parameter: |difference of means| in reference sd, smallest and largest ratio of sds; seconds."""
 
     mean_error: float
     ratios: tuple[float, float]
