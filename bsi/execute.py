@@ -64,6 +64,7 @@ class Run:
     warnings: list[Diagnostic]
     enforced: bool
     failures: list[Diagnostic] = field(default_factory=list)
+    cause: BaseException | None = None  # what the first failure was raised from
 
     @property
     def passed(self) -> bool:
@@ -117,7 +118,7 @@ def execute(program: Program, out: Path, store: Store, progress: Progress, *, se
 
     write_report(out)
     if run.failures:
-        raise RunFailure(run)
+        raise RunFailure(run) from run.cause
     return run
 
 
@@ -134,6 +135,7 @@ def _attempt(context: Context, job: Job, run: Run, out: Path) -> JobRecord:
             run.checks.append(check_job.result(context, job))
     except JobFailure as failure:
         run.failures.append(failure.diagnostic)
+        run.cause = run.cause or failure.__cause__
         (found,) = json.loads(render_json([failure.diagnostic], context.program.sources))["diagnostics"]
         reason = f"{found['code']}: {found['message']}"
         seconds = time.perf_counter() - began

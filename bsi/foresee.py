@@ -24,10 +24,11 @@ from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.lower.numpyro_model import numpyro_model
 from bsi.compiler.plan import Job
 from bsi.dsl.diagnostic import Diagnostic
-from bsi.failure import about, unforeseen
+from bsi.failure import JobFailure, about, unforeseen
 from bsi.jobs.context import grid, sweeps_of
 from bsi.runtime.composition.rows import STATES
 from bsi.runtime.training import Fit, Simulator
+from bsi.user_code import failures_named
 
 _COPIES = 6  # of the weights while training: themselves, their average, the best ones, gradients, two moments
 _MOST = 2**30  # rows of a traced array: enough to exceed any memory, and JAX counts in 32 bits
@@ -40,7 +41,10 @@ def foresee(program: Program, lowered: LoweredModel, job: Job) -> tuple[int | No
     if look is None or job.reused:
         return None, None
     try:
-        size = look(program, lowered, job.node)
+        with failures_named(program, lowered.host):
+            size = look(program, lowered, job.node)
+    except JobFailure:  # of user code or of a simulated set: told when the job runs, and others go on
+        return None, None
     except Exception as error:  # whatever tracing raises would be raised when the job runs
         return None, unforeseen(program, job, error).diagnostic
     limit = device_memory()

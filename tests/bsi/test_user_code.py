@@ -6,6 +6,7 @@ import pytest
 
 import bsi
 from bsi.dsl.diagnostic import BsiError
+from bsi.failure import JobFailure
 from tests.bsi.helpers import cli
 
 MODEL = """bsi 1
@@ -13,7 +14,7 @@ param theta : real
 simulator sim(a) -> real = python("own:draw")
 prior p(theta) = normal(0, 1)
 likelihood f(x : real | theta) = implicit sim(theta)
-observe obs : f = 0.6
+observe obs : f = simulate(theta = 0.5)
 posterior post(theta) = p(theta) * f(obs | theta)
 sample ode = flow_ode(post)
 """
@@ -47,3 +48,12 @@ def test_what_user_code_raises_is_told_at_its_simulator(model):
     assert failed.status == 3 and "error[R109]: `sim` raised ValueError: no luck" in failed.err
     assert "model.bsi:3:1" in failed.err and "line 5 of `own.py`" in failed.err and "Traceback" not in failed.err
     assert Path("touched").exists()
+
+
+def test_the_exception_of_user_code_is_the_cause(model):
+    traced = MODEL.replace('draw")', 'draw") { jax = true }').replace("implicit sim(theta)", "normal(sim(theta), 1)")
+    Path("model.bsi").write_text(traced.replace("{ jax = true }", "{ jax = true, stochastic = false }"))
+    Path("own.py").write_text(CODE.replace(", rng", ""))
+    with pytest.raises(JobFailure, match="R109") as caught:
+        bsi.load(model, allow_python=True).run(profile="smoke")
+    assert isinstance(caught.value.__cause__, ValueError)
