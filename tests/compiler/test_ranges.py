@@ -75,7 +75,7 @@ def test_ranges_hold_and_are_as_stated(expression: str) -> None:
     """200 random points; the stated range is the whole image wherever each name comes in once."""
     expr = result(expression)
     found = ranges.of(expr, KNOWN)
-    assert found == pytest.approx(EXPRESSIONS[expression], rel=1e-12)
+    assert found is not None and found == pytest.approx(EXPRESSIONS[expression], rel=1e-12)
     rng = random.Random(0)
     for _ in range(200):
         point = {name: rng.uniform(*KNOWN[name]) for name in "apt"}

@@ -1,5 +1,5 @@
-"""What the checker says of an expression holds of its lowered form: shape and kind, for every expression of every example
-and golden model, seen by `jax.eval_shape` without computing anything."""
+"""What the checker says of an expression holds of its lowered form: shape and kind, for every expression of every
+example and golden model, seen by `jax.eval_shape` without computing anything."""
 
 from __future__ import annotations
 
