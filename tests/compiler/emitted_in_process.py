@@ -1,6 +1,6 @@
 """Runs emitted programs where `bsi` cannot be imported, and prints JSON: log densities, and what `main` printed.
 
-Reads {"densities": [[program, [[posterior, powers, points], ...]], ...], "main": program} from the file it is given.
+Reads {"densities": [[program, [[posterior, powers, points], ...]], ...], "main": program or null} from a file.
 """
 
 import contextlib
@@ -45,4 +45,4 @@ def printed(path: str) -> str:
 if __name__ == "__main__":
     asked = json.loads(Path(sys.argv[1]).read_text())
     found = [densities(path, wanted) for path, wanted in asked["densities"]]
-    sys.stdout.write(json.dumps({"densities": found, "printed": printed(asked["main"])}))
+    sys.stdout.write(json.dumps({"densities": found, "printed": printed(asked["main"]) if asked["main"] else ""}))

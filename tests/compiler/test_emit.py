@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -103,7 +104,13 @@ posterior post(a) = p(a) * f(obs | a)
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 DRAWS = 5
-MODELS = sorted([*(ROOT / "examples").glob("*/*.bsi"), *(ROOT / "tests/golden/good").glob("*.bsi")])
+GALLERY = sorted((ROOT / "examples/gallery").glob("*.bsi"))
+EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*/*.bsi")) if path not in GALLERY}
+# Good models of the same name are the examples again.
+MODELS = [
+    *EXAMPLES.values(),
+    *(p for p in sorted((ROOT / "tests/golden/good").glob("*.bsi")) if p.stem not in EXAMPLES),
+]
 
 
 @cache
@@ -183,32 +190,43 @@ def copied(path: Path, folder: Path) -> Path:
     return program
 
 
-def test_programs_have_the_density_of_the_lowered_model(tmp_path: Path) -> None:
-    """All in one process of their own, where this package cannot be imported; the smallest also samples."""
+def compare(models: list[Path], folder: Path, main: Path | None = None) -> str:
+    """Emit and run programs in one process of their own, where this package cannot be imported; what `main` printed."""
     wanted, expected = [], []
-    (tmp_path / "data").mkdir()
-    for path in [*EXPLICIT, *with_data(tmp_path / "data")]:
+    for path in models:
         cases = points(program_of(path))
         arrays = [{name: value.tolist() for name, value in case[2].items()} for case in cases]
-        program = copied(path, tmp_path / f"{path.parent.name}_copied")
+        program = copied(path, folder / f"{path.parent.name}_copied")
         wanted.append([str(program), [(c[0], c[1], z) for c, z in zip(cases, arrays, strict=True)]])
         expected.append([case[3] for case in cases])
-    sampled = str(copied(tmp_path / "data/tiny.bsi", tmp_path / "data_copied"))
-    (tmp_path / "wanted.json").write_text(json.dumps({"densities": wanted, "main": sampled}))
+    sampled = str(copied(main, folder / f"{main.parent.name}_copied")) if main else None
+    (folder / "wanted.json").write_text(json.dumps({"densities": wanted, "main": sampled}))
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-W", "error", str(HERE / "emitted_in_process.py"), str(tmp_path / "wanted.json")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    command = [sys.executable, "-W", "error", str(HERE / "emitted_in_process.py"), str(folder / "wanted.json")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     for (path, _), got_of, want_of in zip(wanted, found["densities"], expected, strict=True):
         for got, want in zip(got_of, want_of, strict=True):
             assert np.isfinite(want).all(), path
             np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5, err_msg=path)
-    mean = float(next(line.split()[1] for line in found["printed"].splitlines() if line.strip().startswith("mu ")))
+    return found["printed"]
+
+
+def test_programs_have_the_density_of_the_lowered_model(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    models = with_data(tmp_path / "data")
+    printed = compare([*EXPLICIT, *models], tmp_path, main=tmp_path / "data/tiny.bsi")
+    mean = float(next(line.split()[1] for line in printed.splitlines() if line.strip().startswith("mu ")))
     assert abs(mean - 2.8 / 13) < 4 * (1 / 13) ** 0.5 / 400**0.5  # 2 x 200 draws, about as good as independent ones
 
 
-@pytest.mark.parametrize("path", EXPLICIT, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.slow
+def test_programs_of_the_gallery_have_the_density_of_the_lowered_model(tmp_path: Path) -> None:
+    compare(GALLERY, tmp_path)
+
+
+@pytest.mark.parametrize("path", [*EXPLICIT, *GALLERY], ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_programs_have_lines_of_a_page(path: Path) -> None:
     text = program_text(program_of(path))
     compile(text, path.stem, "exec")
@@ -245,3 +263,12 @@ def test_emit_prints_a_program_or_why_there_is_none() -> None:
         and "error[E0518]" in refused.err
         and "`f` can be simulated, but has no density" in refused.err
     )
+
+
+def test_the_reference_shows_what_is_emitted() -> None:
+    section = (
+        (ROOT / "grammar/README.md").read_text(encoding="utf-8").split("## NumPyro programs\n")[1].split("\n## ")[0]
+    )
+    (model,) = re.findall(r"```bsi\n(.*?)```", section, re.S)
+    (python,) = re.findall(r"```python\n(.*?)```", section, re.S)
+    assert python in program_text(compiled(model))
