@@ -9,7 +9,8 @@ from bsi.compiler.options import BLOCKS
 from bsi.compiler.report import counted, listed, suggest
 from bsi.dsl import ast
 
-PAIRS = frozenset({"c2st", "sliced_wasserstein", "mmd", "mean_error", "sd_error"})  # the rest take one sample with chains
+# Metrics of two samples; the rest take one sample with chains.
+PAIRS = frozenset({"c2st", "sliced_wasserstein", "mmd", "mean_error", "sd_error"})
 FEW = 1_000  # draws below which a classifier sees too little to tell two samples apart
 
 

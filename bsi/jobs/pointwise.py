@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from bsi.compiler.ir import Sample
 from bsi.compiler.lower.forward import log_likelihood
@@ -36,12 +37,12 @@ def save_pointwise(context: Context, node: Sample, folder: Path, draws: dict[str
         size = max(1, _STATES // len(rows))
 
         @jax.jit
-        def evaluate(flat, law=law, rows=rows, seen=seen, size=size):
+        def evaluate(flat: dict[str, Array], rows: Array, seen: Array | None, law=law, size=size) -> Array:
             return jax.lax.map(
                 lambda params: log_likelihood(law, params, rows, lowered.data, seen), flat, batch_size=size
             )
 
-        found[factor.observation] = np.asarray(evaluate(flat)).reshape(*lead, len(rows))
+        found[factor.observation] = np.asarray(evaluate(flat, rows, seen)).reshape(*lead, len(rows))
     save_arrays(folder / POINTWISE, found)
 
 

@@ -55,7 +55,7 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     context.progress.start(f"sample {node.name}", len(points), "points" if sweeps else "batch")
     try:
         for number, point in enumerate(points):
-            options = at_point(node.options, point) | _traced(node, point)
+            options: dict[str, Any] = {**at_point(node.options, point), **_traced(node, point)}
             key = jr.fold_in(jr.key(options["seed"]), number)
             try:
                 denoiser, notes = target.at(point)
