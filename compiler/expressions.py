@@ -246,10 +246,10 @@ def is_kind(env: Environment, node: ast.Expr, value: Expr, logical: bool) -> boo
 
 def misfit(
     env: Environment,
-    node: ast.Expr,
+    node: ast.Node,
     name: str,
     error: shapes.ShapeError,
-    operands: Iterable[tuple[ast.Expr, Expr]],
+    operands: Iterable[tuple[ast.Node, Expr]],
 ) -> None:
     """Report shapes that do not fit; of two dims that meet, where each is declared."""
     labels: list[tuple[ast.Node, str]] = [(operand, shapes.described(arg.shape)) for operand, arg in operands]
@@ -259,6 +259,14 @@ def misfit(
         env.report.add("E0312", f"{name}{error}", node, also=[*labels, *declared], help=help)
     else:
         env.report.add("E0301", f"{name}{error}", node, also=labels)
+
+
+def dims_differ(env: Environment, node: ast.Node, value: Expr, wanted: shapes.Shape, owner: str) -> bool:
+    """Whether `value` would fit `owner`, of shape `wanted`, but for its dims; then it is reported."""
+    error = shapes.clash(value.shape, wanted)
+    if error:
+        misfit(env, node, f"`{owner}`: ", error, ((node, value),))
+    return error is not None
 
 
 def folded(

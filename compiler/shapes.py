@@ -36,6 +36,7 @@ class DimError(ShapeError):
         agree = f", though both are {first:d}" if first == second else ""
         super().__init__(f"`{first.dim}` and `{second.dim}` are different dims{agree}")
         self.dims = (first.dim, second.dim)
+        self.agree = first == second
 
 
 def dim_of(size: int) -> str | None:
@@ -98,6 +99,17 @@ def broadcast(*shapes: Shape) -> Shape:
             raise ShapeError(f"shapes {' and '.join(map(show, shapes))} do not fit together")
         result.append(size)
     return tuple(result)
+
+
+def clash(a: Shape, b: Shape) -> DimError | None:
+    """Two dims that alone keep shapes from broadcasting: their sizes agree."""
+    try:
+        broadcast(a, b)
+    except DimError as error:
+        return error if error.agree else None
+    except ShapeError:
+        return None
+    return None
 
 
 def fits(shape: Shape, target: Shape) -> bool:

@@ -242,9 +242,11 @@ def test_dims_are_nominal(expression: str) -> None:
 
 def test_laws_see_dims() -> None:
     law = "likelihood f(x : real[school] | a, b) = "
-    assert "E0302" in codes(f"{DIMS}{law}normal(b, 1)\n")
-    assert "E0302" in codes(f"{DIMS}{law}mv_normal(b, eye(school))\n")
-    assert "E0302" in codes(f"{DIMS}{law}{{ x = b }}\n")
+    assert "E0312" in codes(f"{DIMS}{law}normal(b, 1)\n")
+    assert "E0312" in codes(f"{DIMS}{law}mv_normal(b, eye(school))\n")
+    assert "E0312" in codes(f"{DIMS}{law}mv_normal(a, eye(year))\n")
+    assert "E0312" in codes(f"{DIMS}{law}{{ x = b }}\n")
+    assert "E0302" in codes(f"{DIMS.replace('year = 3', 'year = 4')}{law}{{ x = b }}\n")
     assert not any(code[0] == "E" for code in codes(f"{DIMS}{law}mv_normal(a, eye(3))\n"))
 
 
