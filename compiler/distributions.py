@@ -339,6 +339,9 @@ def _wrong_shape(
     owner: str,
     components: int,
 ) -> None:
+    whole = (*target.shape[: len(target.shape) - len(wanted)], *wanted) if argument.axes else target.shape
+    if expressions.dims_differ(env, at, value, whole, owner):
+        return
     got = shapes.described(value.shape)
     if argument.axes:
         size = shapes.show(wanted) if all(wanted) else f"[{', '.join(argument.axes)}]"

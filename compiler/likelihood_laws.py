@@ -167,6 +167,8 @@ def _nuisance(
 
 
 def _result(env: Environment, row: _Row, node: ast.Expr, value: Expr) -> Expr | None:
+    if expressions.dims_differ(env, node, value, row.type.shape, row.name.id):
+        return None
     if not shapes.alike(value.shape, row.type.shape):
         env.report.add(
             "E0302",
