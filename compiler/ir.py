@@ -29,7 +29,8 @@ class Expr:
     `op` is `const` (value: nested tuple of numbers), `ref` (value: a param, data, sweep or canonical local name),
     `stack` (args are the rows), `index` (args: base, then one expression for every dynamic item; value: one
     `("at", k)`, `("dynamic", position in args)` or `("slice", start, stop)` an axis), `map` (value: `(index name, n)`,
-    args: (element,), new leading axis), `where` (condition, yes, no), `simulate` (args: the simulator's arguments,
+    args: (element,), new leading axis), `scan` and `fold` (args: the next state, the first state, then the arrays run
+    over; value: the names of the state and of one entry of each), `where` (condition, yes, no), `simulate` (args: the simulator's arguments,
     value: a `Simulator`), or the name of a row of `compiler.functions`.
     """
 
