@@ -30,8 +30,9 @@ class Expr:
     `stack` (args are the rows), `index` (args: base, then one expression for every dynamic item; value: one
     `("at", k)`, `("dynamic", position in args)` or `("slice", start, stop)` an axis), `map` (value: `(index name, n)`,
     args: (element,), new leading axis), `scan` and `fold` (args: the next state, the first state, then the arrays run
-    over; value: the names of the state and of one entry of each), `where` (condition, yes, no), `simulate` (args: the simulator's arguments,
-    value: a `Simulator`), or the name of a row of `compiler.functions`.
+    over; value: the names of the state and of one entry of each), `where` (condition, yes, no), `simulate` (args:
+    the simulator's arguments, value: a `Simulator`), or the name of a row of `compiler.functions`, whose value is its
+    axis where it has one.
     """
 
     op: str
