@@ -109,11 +109,11 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     elif not isinstance(steps, SweepRef):
         words += ", adaptive steps"
     each = [at_point(sample.options, point).get("steps") for point in grid(program, sweeps_of(program, sample))]
-    known = all(isinstance(n, int) for n in each)
+    known = [n for n in each if isinstance(n, int)]
     return {
         "words": words + _times(points),
         "draws": options["draws"] * points,
-        "evaluations": options["draws"] * max(rows, 1) * sum(each) if known else None,
+        "evaluations": options["draws"] * max(rows, 1) * sum(known) if len(known) == len(each) else None,
     }
 
 
