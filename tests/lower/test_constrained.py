@@ -53,7 +53,14 @@ POWERS = {
 }
 
 
-@pytest.mark.parametrize("name, power", [("dirichlet", 0.5), ("lkj", 2.0), ("lkj_cholesky", 0.5)])
+@pytest.mark.parametrize(
+    "name, power",
+    [
+        ("dirichlet", 0.5),
+        pytest.param("lkj", 2.0, marks=pytest.mark.slow),
+        pytest.param("lkj_cholesky", 0.5, marks=pytest.mark.slow),
+    ],
+)
 def test_a_power_is_sampled_right(name, power):
     """Kolmogorov-Smirnov, 4 sigma and 1 % for the solver's own error."""
     type, law, number, expected = POWERS[name]
