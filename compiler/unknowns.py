@@ -50,7 +50,7 @@ def params(env: Environment, priors: list[Prior]) -> dict[str, Param]:
             type = value_types.value_type(env, declaration.type)
             assert type is not None
             # draws from a file have only the declared type to tell where they may lie
-            support = drawn[name] if name in drawn else type.support
+            support = drawn.get(name, type.support)
             param = Param(name, type.shape, support, type.dims)
             if name in found and found[name].support != param.support:
                 env.report.add(
