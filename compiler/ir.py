@@ -80,8 +80,8 @@ class Simulator:
 
 @dataclass(frozen=True)
 class Support:
-    """`real`, `interval` (either bound may be None), a row of `compiler.supports.KINDS`, or `counts` that sum to `upper`.
-    Ordered vectors may have bounds too; discrete laws have `integer = True`."""
+    """`real`, `interval` (either bound may be None), a row of `compiler.supports.KINDS`, or `counts` with the sum
+    `upper`. Ordered vectors may have bounds too; discrete laws have `integer = True`."""
 
     kind: str = "real"
     lower: Expr | None = None
