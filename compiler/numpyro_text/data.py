@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import PurePath
 from typing import Any
@@ -21,6 +22,21 @@ def table_lines(name: str, table: Table, folder: str) -> list[str]:
     if not table.shape:
         return [f"{name} = {numbers[0]}"]
     return array_lines(name, numbers, table.shape)
+
+
+def same_as(table: Table, known: dict[str, Table]) -> str | None:
+    """A table that is another one, or a slice of its leading axis, as that: `y`, `y[5:]`."""
+    for name, other in known.items():
+        size = math.prod(other.shape[1:])
+        if table.shape[1:] != other.shape[1:] or table.integer != other.integer or not table.shape:
+            continue
+        values, whole = list(table.values), list(other.values)
+        for start in range(other.shape[0] - table.shape[0] + 1):
+            if values == whole[start * size : (start + table.shape[0]) * size]:
+                stop = start + table.shape[0]
+                ends = f"{start or ''}:{stop if stop < other.shape[0] else ''}"
+                return name if ends == ":" else f"{name}[{ends}]"
+    return None
 
 
 def _reading(origin: Origin, shape: tuple[int, ...], folder: str) -> str:

@@ -47,7 +47,7 @@ class Writer:
         return f"({text})" if own < level else text
 
     def _written(self, expr: Expr) -> tuple[str, int]:
-        long = expr.op == "const" and math.prod(expr.shape) > HOISTED
+        long = expr.op == "const" and math.prod(expr.shape) > HOISTED and _said_shortly(expr.value) is None
         label = expr.label or ("values" if long else "solution" if expr.op == "simulate" else "")
         return (self.variable(expr, label), ATOM) if label else self._plain(expr)
 
@@ -60,7 +60,7 @@ class Writer:
             if text.isidentifier():
                 return text
             self.known[expr] = name = fresh(label, self.taken)
-            if expr.op == "const" and math.prod(expr.shape) > HOISTED:
+            if expr.op == "const" and math.prod(expr.shape) > HOISTED and _said_shortly(expr.value) is None:
                 self.lines += array_lines(name, [literal(x) for x in fold.flat(expr.value)], expr.shape)
             else:
                 self.lines.append(f"{name} = {text}")
@@ -160,7 +160,7 @@ class Writer:
             return literal(expr.value)
         if expr.op != "stack" or expr.value:
             return None
-        items = [self._listed(arg) if not arg.label else None for arg in expr.args]
+        items = [None if arg.shape and arg.label else self._listed(arg) for arg in expr.args]
         return None if None in items else f"[{', '.join(item or '' for item in items)}]"
 
     def _where(self, expr: Expr) -> tuple[str, int]:
@@ -228,8 +228,12 @@ def constant(value: Any) -> tuple[str, int]:
     if not isinstance(value, tuple):
         text = literal(value)
         return text, SIGN if text.startswith("-") else ATOM
-    entries = fold.flat(value)
-    shape = fold.shape_of(value)
+    return _said_shortly(value) or (f"jnp.array({literal(value)})", ATOM)
+
+
+def _said_shortly(value: Any) -> tuple[str, int] | None:
+    """A multiple of the identity, or one number everywhere."""
+    entries, shape = fold.flat(value), fold.shape_of(value)
     if len(shape) == 2 and shape[0] == shape[1] > 1:
         diagonal = entries[0]
         identity = [diagonal if i == j else 0 for i in range(shape[0]) for j in range(shape[0])]
@@ -238,7 +242,7 @@ def constant(value: Any) -> tuple[str, int]:
             return (eye, ATOM) if diagonal == 1 else (f"{literal(diagonal)} * {eye}", PRODUCT)
     if len(entries) > 3 and len(set(entries)) == 1:
         return f"jnp.full([{', '.join(map(str, shape))}], {literal(entries[0])})", ATOM
-    return f"jnp.array({literal(value)})", ATOM
+    return None
 
 
 def literal(value: Any) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from bsi.compiler.ir import Likelihood, Observation, Program, Simulated, Table
 from bsi.compiler.numpyro_text import definitions
-from bsi.compiler.numpyro_text.data import table_lines
+from bsi.compiler.numpyro_text.data import same_as, table_lines
 from bsi.compiler.numpyro_text.expressions import array_lines, literal
 from bsi.compiler.numpyro_text.imports import imports
 from bsi.compiler.numpyro_text.layout import WIDTH, wrapped, wrapped_all
@@ -46,7 +46,11 @@ def program_text(program: Program) -> str:
         if isinstance(observation.source, Simulated):
             simulated += _simulation(observation, program.likelihoods[observation.likelihood], names)
         else:
-            known += table_lines(names[observation.name], program.tables[observation.source], folder)
+            table = program.tables[observation.source]
+            data = {names[name]: program.tables[node.digest] for name, node in program.data.items()}
+            same = None if table.origin else same_as(table, data)
+            name = names[observation.name]
+            known += [f"{name} = {same}"] if same else table_lines(name, table, folder)
         if observation.missing:
             known += _seen(names[observation.name], program.tables[observation.missing])
     functions += [simulated] if simulated else []
