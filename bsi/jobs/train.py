@@ -131,8 +131,8 @@ def _refuse_other_prior(context: Context, node: Train, source: Simulator | Table
             "R114",
             f"the pairs of `{node.likelihood}` are not draws of `{node.prior}`: distribution functions of `{name}` "
             f"differ by {tests[worst].statistic:.2g}",
-            help="a fit learns the posterior under the prior that the pairs were drawn from: declare that one, or learn "
-            f"it, `prior {node.prior}(...) = learned file(...)`",
+            help="a fit learns the posterior under the prior that the pairs were drawn from: declare that one, or "
+            f"learn it, `prior {node.prior}(...) = learned file(...)`",
         )
     )
 

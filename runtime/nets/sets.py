@@ -15,7 +15,7 @@ from bsi.runtime.nets.resmlp import ResMlp
 
 
 class SetNet(AbstractNetwork):
-    """A `ResMlp` whose condition is `mean_i φ(x_i)` beside `log mean_i exp φ(x_i)`, over the leading axis of a row.
+    """A `ResMlp` whose condition is `Σ (φ(x_i) - φ(0)) / √n` beside `log mean_i exp φ(x_i)`, over a row's leading axis.
 
     The condition comes flat, as `n` elements of a shape of their own, in one part, or two: values, and which are seen.
     With labels every element has a learned one besides: for elements that are alike but have data of their own, so that
@@ -56,8 +56,13 @@ class SetNet(AbstractNetwork):
         x = jnp.moveaxis(condition.reshape(*condition.shape[:-1], self.parts, self.elements, -1), -3, -2)
         x = x.reshape(*x.shape[:-2], -1)  # (..., n, parts * k)
         activate = ACTIVATIONS[self.activation]
-        h = self.first(x)
-        h = activate(h if self.labels is None else h + self.labels)
-        h = self.second(h)
-        pooled = jax.nn.logsumexp(h, axis=-2) - math.log(self.elements)
-        return jnp.concatenate([jnp.mean(activate(h), axis=-2), pooled], axis=-1)
+        bias = 0.0 if self.labels is None else self.labels
+
+        def phi(x: Array) -> Array:
+            return self.second(activate(self.first(x) + bias))
+
+        h = phi(x)
+        # what tells sets apart is the fluctuation of a sum, which is √n of an element's
+        total = jnp.sum(activate(h) - activate(phi(jnp.zeros(x.shape[-2:]))), axis=-2) / math.sqrt(self.elements)
+        largest = jax.nn.logsumexp(h, axis=-2) - math.log(self.elements)
+        return jnp.concatenate([total, largest], axis=-1)
