@@ -36,7 +36,7 @@ def find(target: str, folder: Path) -> PythonCode:
     file = _file(names, folder)
     if file is None:
         help = f"put `{'/'.join(names)}.py` into the model's folder, or install its package"
-        raise CodeError("module", f"there is no Python module `{module}`", help)
+        raise CodeError("module", f"no module `{module}` is found", help)
     try:
         text = file.read_bytes()
         defined = _defined(python.parse(text, str(file)))

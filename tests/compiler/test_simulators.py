@@ -191,7 +191,7 @@ def test_packages_are_looked_through(tmp_path: Path) -> None:
     (tmp_path / "pkg" / "__init__.py").write_text("raise RuntimeError('imported')\n")
     (inner / "code.py").write_text("from math import *\n")
     assert python_code.find("pkg.sub.code:cos", tmp_path).file == str(inner / "code.py")
-    with pytest.raises(CodeError, match="no Python module"):
+    with pytest.raises(CodeError, match="no module"):
         python_code.find("pkg.sub.other:cos", tmp_path)
     assert python_code.find("statistics:mean", tmp_path).file.endswith("statistics.py")
 
