@@ -78,7 +78,7 @@ LAWS = {
     "neg_binomial": "dist.NegativeBinomial2({mean}, {dispersion})",
     "neg_binomial_log": "dist.NegativeBinomial2(jnp.exp({log_mean}), {dispersion})",
     "gamma_poisson": "dist.GammaPoisson({shape}, {rate})",
-    "beta_neg_binomial": "dist.BetaNegativeBinomial({a}, {b}, {n})",
+    "beta_neg_binomial": "dist.BetaNegativeBinomial({b}, {a}, {n})",
     "geometric": "dist.Geometric({p})",
     "discrete_uniform": "dist.DiscreteUniform({low}, {high})",
     "categorical": "dist.Categorical({p})",

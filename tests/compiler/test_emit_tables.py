@@ -70,6 +70,6 @@ def test_the_text_of_a_law_has_the_density_of_the_reference(name: str) -> None:
     result = law_text(law, writer, tuple(map(str, law.shape)))
     points = np.asarray(case.points, int if case.type.startswith("int") else float)
     with jax.enable_x64(True):
-        got = run(writer.lines, f"jax.vmap({result}.log_prob)(points)", {"points": jnp.asarray(points)})
+        got = run(writer.lines, f"jax.jit(jax.vmap({result}.log_prob))(points)", {"points": jnp.asarray(points)})
     expected = [case.density(np.asarray(x)) for x in case.points]
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
