@@ -92,7 +92,7 @@ def _draws(model: bsi.Model) -> Mapping[str, np.ndarray]:
     posterior, options = program.posteriors[sample.posterior], dict(sample.options)
     rows = {factor.observation: lowered.rows(factor.observation) for factor in posterior.factors if factor.observation}
     found = nuts(
-        numpyro_model(program, posterior, lowered.data, rows),
+        numpyro_model(program, posterior, lowered.data, rows, centred=options["centred"]),
         (lowered.powers(posterior, {}),),
         key=jr.key(1),
         warmup=WARMUP,

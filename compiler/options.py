@@ -204,6 +204,12 @@ BLOCKS: dict[tuple[str, str], Block] = {
             Option("max_tree_depth", "int", 10, "doublings of a trajectory", lower=1, upper=20),
             Option("dense_mass", "bool", False, "adapt a full mass matrix"),
             Option("init", "word", "uniform", "where chains start", words=_words("uniform", "median", "prior")),
+            Option(
+                "centred",
+                "bool",
+                False,
+                "hierarchical params move as declared, not as `(x - loc) / scale`: better where data say much of each",
+            ),
             SEED,
         ),
         "NumPyro's no-U-turn sampler",

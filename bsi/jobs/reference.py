@@ -51,7 +51,8 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     posterior = program.posteriors[node.posterior]
     rows = {f.observation: lowered.rows(f.observation) for f in posterior.factors if f.observation}
     seen = {name: mask for name in rows if (mask := lowered.seen(name)) is not None}
-    model = numpyro_model(program, posterior, lowered.data, rows, seen)
+    centred = dict(node.options)["centred"]
+    model = numpyro_model(program, posterior, lowered.data, rows, seen, centred=centred)
     sweeps = sweeps_of(program, node)
     points = grid(program, sweeps)
     results = []

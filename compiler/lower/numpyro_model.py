@@ -24,17 +24,23 @@ DIRECTIONS = ("uniform_sphere", "projected_normal")
 
 
 def numpyro_model(
-    program: Program, posterior: Posterior, data: Env, rows: Mapping[str, Any], seen: Mapping[str, Any] | None = None
+    program: Program,
+    posterior: Posterior,
+    data: Env,
+    rows: Mapping[str, Any],
+    seen: Mapping[str, Any] | None = None,
+    *,
+    centred: bool = False,
 ) -> Callable[..., Any]:
     """`model(powers)` with one site a param; `powers` has an array for every factor of the posterior, in order.
 
     A power scales a log factor in the declared coordinates (METHODS §0): a prior adds `(α - 1) log p`, whatever
     coordinates NumPyro samples in. `seen` is 1 where an entry of `rows` is observed, for sets with holes.
-    Location-scale draws with a param as an argument are non-centred.
+    Location-scale draws with a param as an argument are non-centred, unless `centred`.
     """
     draws = [d for factor in posterior.factors if factor.kind == "prior" for d in program.priors[factor.law].draws]
-    centred: dict[str, Reparam] = {
-        draw.target: LocScaleReparam(0.0) for draw in draws if _is_hierarchical(draw, program)
+    standard: dict[str, Reparam] = {
+        draw.target: LocScaleReparam(0.0) for draw in draws if not centred and _is_hierarchical(draw, program)
     }
     # NumPyro has no bijector of the sphere: directions are those of Gaussian vectors.
     directions: dict[str, Reparam] = {
@@ -57,7 +63,7 @@ def numpyro_model(
                 scaled = jnp.where(power == 0, 0.0, power * density)  # 0 drops the factor, also where it is -inf
                 numpyro.factor(f"{factor.observation}:log_likelihood", jnp.sum(scaled))
 
-    return reparam(model, config=centred | directions)
+    return reparam(model, config=standard | directions)
 
 
 def _is_hierarchical(draw: Draw, program: Program) -> bool:

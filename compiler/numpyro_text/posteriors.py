@@ -43,10 +43,12 @@ class Posteriors:
         local = {name: python(name) for name in (*sweeps, *posterior.params)}
         writer = self._writer(local)
         lines = docstring(source_of(self.program, posterior.name))
+        references = [s for s in self.program.samples.values() if s.posterior == posterior.name and s.method == "nuts"]
+        centred = bool(references) and all(dict(sample.options)["centred"] for sample in references)
         for factor in posterior.factors:
             if factor.kind == "prior":
                 for draw in self.program.priors[factor.law].draws:
-                    lines += self._drawn(draw, factor, writer)
+                    lines += self._drawn(draw, factor, writer, centred)
         for factor in posterior.factors:
             if factor.kind == "likelihood":
                 lines += self._observed(factor, writer)
@@ -54,7 +56,7 @@ class Posteriors:
         lines = [_used_later(line, lines[i + 1 :]) for i, line in enumerate(lines)]
         return [f"def {self.names[posterior.name]}({arguments}):", *(f"    {line}" for line in lines)]
 
-    def _drawn(self, draw: Draw, factor: Factor, writer: Writer) -> list[str]:
+    def _drawn(self, draw: Draw, factor: Factor, writer: Writer, centred: bool) -> list[str]:
         """One site, and a factor where the prior has a power other than one."""
         site, variable = draw.target, writer.names[draw.target]
         law = law_text(draw.law, writer, self._sizes(self.program.params[site].dims))
@@ -64,7 +66,7 @@ class Posteriors:
             lines.append(f"{variable}_law = {law}")
             law = f"{variable}_law"
         sample = f'{variable} = numpyro.sample("{site}", {law})'
-        other = reparametrisation(draw, self.program)
+        other = reparametrisation(draw, self.program, centred)
         lines += [f'with reparam(config={{"{site}": {other}}}):', f"    {sample}"] if other else [sample]
         if power != 1:
             excess = literal(float(power) - 1) if power is not None else f"({writer.text(factor.power, SUM)} - 1)"
@@ -126,13 +128,13 @@ class Posteriors:
         return Writer(names, {*names.values(), *self.simulators.taken}, simulator=self.simulators.call)
 
 
-def reparametrisation(draw: Draw, program: Program) -> str | None:
-    """How NUTS samples a param: non-centred where its law is `loc + scale * standard` with a param among its arguments;
-    a direction by a Gaussian vector, because NumPyro has no bijector of the sphere."""
+def reparametrisation(draw: Draw, program: Program, centred: bool) -> str | None:
+    """How NUTS samples a param: non-centred, unless `centred`, where its law is `loc + scale * standard` with a param
+    among its arguments; a direction by a Gaussian vector, because NumPyro has no bijector of the sphere."""
     if draw.law.name in DIRECTIONS:
         return "ProjectedNormalReparam()"
     refers = any(fold.references(value) & set(program.params) for _, value in draw.law.arguments)
-    return "LocScaleReparam(0.0)" if draw.law.name in LOCATION_SCALE and refers else None
+    return "LocScaleReparam(0.0)" if draw.law.name in LOCATION_SCALE and refers and not centred else None
 
 
 def _constant(power: Expr) -> float | None:

@@ -48,7 +48,8 @@ def test_a_model_has_the_density_that_scipy_gives_it(path: Path) -> None:
     rows = {name: lowered.rows(name) for name in program.observations}
     with jax.enable_x64(True):
         data = {name: table_array(program.tables[node.digest]) for name, node in program.data.items()}
-        model = numpyro_model(program, posterior, data, rows)
+        centred = dict(program.samples["ref"].options)["centred"]
+        model = numpyro_model(program, posterior, data, rows, centred=centred)
         powers = tuple(jnp.ones(()) for _ in posterior.factors)
 
         def sites(key: jax.Array) -> dict[str, jax.Array]:
@@ -72,13 +73,15 @@ def test_a_model_has_the_density_that_scipy_gives_it(path: Path) -> None:
     for k in range(DRAWS):
         point = {name: np.asarray(value[k]) for name, value in params.items()}
         tolerance = 1e-3 if simulators_in(program.likelihoods["f"]) else 1e-6  # that of a solver
-        expected = GALLERY[path.stem](**point) + log_scales(program, point)
+        expected = GALLERY[path.stem](**point) + log_scales(program, point, centred)
         assert np.isclose(got[k], expected, rtol=tolerance, atol=1e-6), path.stem
 
 
-def log_scales(program: Program, point: dict[str, np.ndarray]) -> float:
+def log_scales(program: Program, point: dict[str, np.ndarray], centred: bool) -> float:
     """Log Jacobian of the non-centred params at a point: they are `loc + scale * site`."""
-    draws = [draw for prior in program.priors.values() for draw in prior.draws if reparametrisation(draw, program)]
+    draws = [
+        draw for prior in program.priors.values() for draw in prior.draws if reparametrisation(draw, program, centred)
+    ]
     scales = ((draw, np.asarray(evaluate(dict(draw.law.arguments)["scale"], point))) for draw in draws)
     return sum(float(np.sum(np.log(np.broadcast_to(scale, draw.law.shape)))) for draw, scale in scales)
 

@@ -140,7 +140,9 @@ def points(program: Program) -> list[tuple[str, dict[str, float], dict[str, Any]
         for posterior in program.posteriors.values():
             if obstacles(program, posterior):
                 continue
-            lowered = numpyro_model(program, posterior, data, rows, seen)
+            references = [s for s in program.samples.values() if s.posterior == posterior.name and s.method == "nuts"]
+            centred = bool(references) and all(dict(s.options)["centred"] for s in references)
+            lowered = numpyro_model(program, posterior, data, rows, seen, centred=centred)
             ends = [{name: sweep.values[end] for name, sweep in program.sweeps.items()} for end in (0, -1)]
             for point in ends[: 2 if program.sweeps else 1]:
                 powers = tuple(np.float64(power) for power in model.powers(posterior, point))
@@ -252,6 +254,11 @@ def test_lets_become_variables_and_loops_arrays() -> None:
     assert "jax.vmap(" in text  # no arithmetic on whole arrays says the double sum
     assert "def post(lambda_=1.0):" in text
     assert "jnp.where(2 * lambda_ == 0, 0.0, 2 * lambda_ * f(a).log_prob(obs))" in text
+
+
+def test_centred_params_are_sampled_as_they_are_declared() -> None:
+    text = program_text(program_of(ROOT / "examples/gallery/rats.bsi"))
+    assert "reparam" not in text and 'alpha = numpyro.sample("alpha", dist.Normal(mu[0], tau[0])' in text
 
 
 def test_emit_prints_a_program_or_why_there_is_none() -> None:
