@@ -8,6 +8,7 @@ import importlib.util
 import io
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 for name in ("bsi", "compiler", "runtime", "dsl"):
@@ -29,11 +30,14 @@ def densities(path: str, wanted: list) -> list:
     module = load(path)
     found = []
     for posterior, powers, points in wanted:
-        model = getattr(module, posterior)
         arrays = {name: np.array(value) for name, value in points.items()}
-        density = jax.jit(jax.vmap(lambda z, m=model, p=powers: log_density(m, (), p, z)[0]))
-        found.append(density(arrays).tolist())
+        found.append(density(getattr(module, posterior), powers, arrays).tolist())
     return found
+
+
+@partial(jax.jit, static_argnames="model")
+def density(model, powers: dict, points: dict) -> jax.Array:
+    return jax.vmap(lambda z: log_density(model, (), powers, z)[0])(points)
 
 
 def printed(path: str) -> str:

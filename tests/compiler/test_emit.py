@@ -53,30 +53,23 @@ sweep lambda in [0, 1]
 posterior post(a) = p(a) * f(obs | a)^(2 * lambda) * g(more | a) * h(last | a)^0.5
 """,
     "laws": """bsi 1
-dim k = 4
-param w : simplex[3]
 param c : ordered[3]
-param u : unit_vector[k]
-param L : cholesky_corr[3]
 param s : real<lower = 0, upper = 4>[2]
-prior p(w, c, u, L, s) = {
-  w ~ dirichlet([1, 2, 3])
+prior p(c, s) = {
   c ~ ordered(normal(0, 2))
-  u ~ uniform_sphere()
-  L ~ lkj_cholesky(2)
   s ~ truncated(gamma(2, 3), upper = 4)
 }
-likelihood f(x : real[5] | c, w) = hidden_markov(
-  [0.5, 0.5], [[0.9, 0.1], [w[0], 1 - w[0]]], normal(c[0], 1), normal(c[1], 2)
+likelihood f(x : real[5] | c, s) = hidden_markov(
+  [0.5, 0.5], [[0.9, 0.1], [s[0] / 4, 1 - s[0] / 4]], normal(c[0], 1), normal(c[1], 2)
 )
-likelihood g(x : int[3] | w) = multinomial(10, w)
+likelihood g(x : int[3] | s) = multinomial_logit(10, [s[0], s[1], 0])
 likelihood h(x : int | c) = ordered_probit(0.3, c)
 likelihood q(x : int | s) = zero_inflated(0.3, poisson(s[0]))
 observe a : f = [0.1, 0.2, 3.0, 2.0, 1.0]
 observe b : g[2] = [[1, 2, 7], [3, 3, 4]]
 observe d : h = 1
 observe zeros_and_more : q[3] = [0, 1, 2]
-posterior post(w, c, u, L, s) = p(w, c, u, L, s) * f(a | c, w) * g(b | w)^0.5 * h(d | c) * q(zeros_and_more | s)
+posterior post(c, s) = p(c, s) * f(a | c, s) * g(b | s)^0.5 * h(d | c) * q(zeros_and_more | s)
 """,
     "holes": """bsi 1
 param theta : real[2]
@@ -143,12 +136,12 @@ def points(program: Program) -> list[tuple[str, dict[str, float], dict[str, Any]
             references = [s for s in program.samples.values() if s.posterior == posterior.name and s.method == "nuts"]
             centred = bool(references) and all(dict(s.options)["centred"] for s in references)
             lowered = numpyro_model(program, posterior, data, rows, seen, centred=centred)
+            judged = draws_of(lowered)
             ends = [{name: sweep.values[end] for name, sweep in program.sweeps.items()} for end in (0, -1)]
             for point in ends[: 2 if program.sweeps else 1]:
                 powers = tuple(np.float64(power) for power in model.powers(posterior, point))
-                stacked = latent(lowered, powers)
-                density = jax.jit(jax.vmap(lambda z, m=lowered, p=powers: log_density(m, (p,), {}, z)[0]))(stacked)
-                found.append((posterior.name, used(program, posterior, point), stacked, density.tolist()))
+                drawn, density = judged(powers, jr.split(jr.key(1), DRAWS))
+                found.append((posterior.name, used(program, posterior, point), drawn, density.tolist()))
     return found
 
 
@@ -159,14 +152,15 @@ def used(program: Program, posterior: Any, point: dict[str, float]) -> dict[str,
     return {f"{name}_" if name == "lambda" else name: value for name, value in point.items() if name in names}
 
 
-def latent(model: Any, powers: Any) -> dict[str, jax.Array]:
-    """Draws from the prior, by site."""
+def draws_of(model: Any) -> Any:
+    """Draws from the prior by site, and their log densities, for powers and keys."""
 
-    def one(key: jax.Array) -> dict[str, jax.Array]:
+    def one(powers: Any, key: jax.Array) -> tuple[dict[str, jax.Array], jax.Array]:
         sites = trace(seed(model, key)).get_trace(powers)
-        return {n: s["value"] for n, s in sites.items() if s["type"] == "sample" and not s["is_observed"]}
+        drawn = {n: s["value"] for n, s in sites.items() if s["type"] == "sample" and not s["is_observed"]}
+        return drawn, log_density(model, (powers,), {}, drawn)[0]
 
-    return jax.jit(jax.vmap(one))(jr.split(jr.key(1), DRAWS))
+    return jax.jit(jax.vmap(one, in_axes=(None, 0)))
 
 
 def with_data(folder: Path) -> list[Path]:
