@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -30,41 +31,56 @@ def program_text(program: Program) -> str:
     likelihoods = _distinct(program.likelihoods[factor.law] for factor in factors)
     observed = _distinct(program.observations[factor.observation or ""] for factor in factors)
     taken: set[str] = set()
-    groups = (program.data, (o.name for o in observed), (f.name for f in likelihoods), (p.name for p in chosen))
-    dims = {name: size for name, size in program.dims.items() if _sizes_use(program, name)}
-    names = {name: fresh(name, taken) for group in (dims, *groups) for name in group}
-    writer = Posteriors(program, names)
+    groups = (program.dims, program.data, *([node.name for node in nodes] for nodes in (observed, likelihoods, chosen)))
+    names = {name: fresh(name, taken) for group in groups for name in group}
 
-    body = [f"{names[name]} = {size}" for name, size in dims.items()]
-    folder = os.path.dirname(program.source.file)
-    known: list[str] = []
-    for name, data in program.data.items():
-        known += table_lines(names[name], program.tables[data.digest], folder)
-    functions = [writer.likelihood(likelihood) for likelihood in likelihoods]
-    simulated: list[str] = []
-    for observation in observed:
-        if isinstance(observation.source, Simulated):
-            simulated += _simulation(observation, program.likelihoods[observation.likelihood], names)
-        else:
-            table = program.tables[observation.source]
-            data = {names[name]: program.tables[node.digest] for name, node in program.data.items()}
-            same = None if table.origin else same_as(table, data)
-            name = names[observation.name]
-            known += [f"{name} = {same}"] if same else table_lines(name, table, folder)
-        if observation.missing:
-            known += _seen(names[observation.name], program.tables[observation.missing])
-    functions += [simulated] if simulated else []
-    functions += [writer.posterior(posterior) for posterior in chosen]
-    functions += [main_lines(program, chosen, names)]
-    functions = [*writer.simulators.blocks, *functions]
-    blocks = [_block([*body, *known]), *(_block(lines) for lines in functions)]
-    blocks.append('if __name__ == "__main__":\n    main()')
+    writer = Posteriors(program, names)
+    laws = [writer.likelihood(likelihood) for likelihood in likelihoods]
+    rows, simulated = _rows(program, observed, names)
+    models = [*([simulated] if simulated else []), *(writer.posterior(posterior) for posterior in chosen)]
+    functions = [*writer.simulators.blocks, *laws, *models, main_lines(program, chosen, names)]
+    constants = _constants(program, names, "\n".join(line for lines in (rows, *functions) for line in lines))
+    blocks = [*(_block(lines) for lines in ([*constants, *rows], *functions)), 'if __name__ == "__main__":\n    main()']
     text = "\n\n\n".join(block for block in blocks if block)
-    helpers = definitions.used(text)
-    text = "\n\n\n".join([*(helper.strip() for helper in helpers), text])
+    text = "\n\n\n".join([*(helper.strip() for helper in definitions.used(text)), text])
     skipped = [name for name, posterior in program.posteriors.items() if posterior not in chosen]
     gap = "\n\n\n" if text.startswith(("def ", "class ")) else "\n\n"
     return f"{_head(program, text, skipped)}{gap}{text}\n"
+
+
+def _constants(program: Program, names: dict[str, str], text: str) -> list[str]:
+    """The dims and data that the rest of the program names, docstrings aside."""
+    text = re.sub(r'""".*?"""', "", text, flags=re.DOTALL)
+    lines = [f"{names[name]} = {size}" for name, size in program.dims.items() if _named(names[name], text)]
+    for name, data in program.data.items():
+        if _named(names[name], text):
+            lines += table_lines(names[name], program.tables[data.digest], _folder(program))
+    return lines
+
+
+def _rows(program: Program, observed: list[Observation], names: dict[str, str]) -> tuple[list[str], list[str]]:
+    """The sets of rows that are known, and those that are simulated, which need the likelihoods."""
+    known, simulated = [], []
+    data = {names[name]: program.tables[node.digest] for name, node in program.data.items()}
+    for observation in observed:
+        name = names[observation.name]
+        if isinstance(observation.source, Simulated):
+            simulated += _simulation(observation, program.likelihoods[observation.likelihood], names)
+            continue
+        table = program.tables[observation.source]
+        same = None if table.origin else same_as(table, data)
+        known += [f"{name} = {same}"] if same else table_lines(name, table, _folder(program))
+        if observation.missing:
+            known += _seen(name, program.tables[observation.missing])
+    return known, simulated
+
+
+def _named(name: str, text: str) -> bool:
+    return re.search(rf"(?<![\w.\"]){name}\b(?! = )", text) is not None
+
+
+def _folder(program: Program) -> str:
+    return os.path.dirname(program.source.file)
 
 
 def _head(program: Program, text: str, skipped: list[str]) -> str:
@@ -105,11 +121,6 @@ def _seen(rows: str, holes: Table) -> list[str]:
     """`rows_seen`, true where an entry is observed."""
     numbers = ["0" if hole else "1" for hole in holes.values]
     return [*array_lines(f"{rows}_seen", numbers, holes.shape), f"{rows}_seen = {rows}_seen == 1"]
-
-
-def _sizes_use(program: Program, dim: str) -> bool:
-    """Whether an axis of a param or of a row is this dim."""
-    return any(dim in node.dims for table in (program.params, program.likelihoods) for node in table.values())
 
 
 def _distinct(nodes: Iterator) -> list:
