@@ -39,7 +39,8 @@ def imports(text: str) -> str:
         used = [name for name in names if re.search(rf"(?<![.\w]){name}\b", text)]
         if module == "pathlib" and "HERE" in text:
             used = ["Path"]
-        listed = f"({', '.join(used)})" if len(used) > MANY else ", ".join(used)
+        apart = "".join(f"    {name},\n" for name in used)
+        listed = f"(\n{apart})" if len(used) > MANY else ", ".join(used)
         lines |= {f"from {module} import {listed}"} if used else set()
     groups = [[line for line in lines if (line.split()[1] in STANDARD) == standard] for standard in (True, False)]
     return "\n\n".join("\n".join(sorted(group, key=_order)) for group in groups if group)

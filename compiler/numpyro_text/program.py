@@ -12,7 +12,7 @@ from bsi.compiler.numpyro_text import definitions
 from bsi.compiler.numpyro_text.data import same_as, table_lines
 from bsi.compiler.numpyro_text.expressions import array_lines, literal
 from bsi.compiler.numpyro_text.imports import imports
-from bsi.compiler.numpyro_text.layout import WIDTH, wrapped, wrapped_all
+from bsi.compiler.numpyro_text.layout import WIDTH, wrapped
 from bsi.compiler.numpyro_text.names import fresh
 from bsi.compiler.numpyro_text.posteriors import Posteriors
 from bsi.compiler.numpyro_text.quotes import opening
@@ -93,7 +93,7 @@ def _head(program: Program, text: str, skipped: list[str]) -> str:
         paragraphs.append(f"Left out, because they have no density here: {', '.join(skipped)}.")
     docstring = "\n\n".join(textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs)
     setting = ["numpyro.enable_x64()", *(["HERE = Path(__file__).parent"] if "HERE" in text else [])]
-    return "\n\n".join([f'{docstring}\n"""', "\n".join(wrapped_all(imports(f"{text} numpyro."))), "\n".join(setting)])
+    return "\n\n".join([f'{docstring}\n"""', imports(f"{text} numpyro."), "\n".join(setting)])
 
 
 def _simulation(observation: Observation, likelihood: Likelihood, names: dict[str, str]) -> list[str]:
