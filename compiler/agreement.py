@@ -15,6 +15,8 @@ def agrees(env: Environment, target: str, declared: ast.Node, call: ast.Call, ty
     law's support; a declared kind of vector or matrix must be the law's."""
     if _agree(type, law.support):
         return True
+    if target in env.twice:  # the other declaration may be the one that is meant
+        return False
     remedy = _bounds_remedy(type.support, law) if type.kind == "real" else None
     written = law
     if law.name == "ordered" and call.function.id != "ordered":

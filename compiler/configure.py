@@ -159,6 +159,8 @@ def _swept(env: Environment, option: Option, node: ast.Name) -> tuple[bool, Any]
 
 
 def _number(env: Environment, option: Option, node: ast.Expr, value: Any) -> tuple[bool, Any]:
+    if option.kind == "int" and isinstance(value, float) and value.is_integer():
+        value = int(value)  # `1e4`
     wrong_kind = (
         option.kind == "word"
         or isinstance(value, bool) != (option.kind == "bool")

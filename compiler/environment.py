@@ -190,7 +190,10 @@ class Environment:
     def _unknown_module(self, name: ast.Name, module: str, last: str) -> bool:
         """Report the first use of a module that nothing is imported as; the others say nothing new."""
         near = suggest(module, self.modules)
-        help = f"did you mean `{near}`?" if near else f'write `import "{last}.bsi" as {module}`'
+        help = f"did you mean `{near}`?" if near else f'write `import "{module}.bsi" as {module}`'
+        built_in = next((known for known in (*laws.LAWS, *functions.CALLABLE) if known == last.lower()), None)
+        if not near and built_in:
+            help = f"laws and functions stand alone: `{built_in}`"
         fix = f"{near}.{last}" if near else None
         self.report.add("E0013", f"nothing is imported as `{module}`", name, help=help, fix=fix)
         return True
@@ -209,6 +212,8 @@ class Environment:
 
 def _elsewhere(name: str) -> str | None:
     """Where a name that is unknown here does exist."""
+    if name.lower() in ("nan", "na"):
+        return "a missing entry of a set is a number that says so: `-99` with `{ missing = -99 }`"
     if name in laws.LAWS:
         return f"`{name}` is a law: it stands after `~` in a body or after `=` in a prior or likelihood"
     if name in functions.CALLABLE:

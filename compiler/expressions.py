@@ -114,13 +114,15 @@ def _name(env: Environment, name: ast.Name, scope: Scope) -> Expr | None:
             return fold.constant(CONSTANTS[name.id])
         if name.id in BOOLEANS:
             return fold.constant(BOOLEANS[name.id])
-        known = {*scope.locals, *CONSTANTS, *_values(env)}
+        known = {*scope.locals, *CONSTANTS, *BOOLEANS, *_values(env)}
         if name.id in CALLABLE:
             env.report.add("E0204", f"`{name.id}` is a function, not a value", name, help=f"call it: `{name.id}(...)`")
         else:
             env.unknown(name, "value", known, ALIASES)
         return None
     env.used.add(name.id)
+    if name.id in env.twice:
+        return None
     match declaration:
         case ast.Dim():
             size = sizes.dim(env, declaration)

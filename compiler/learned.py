@@ -120,13 +120,8 @@ def _draws(env: Environment, call: ast.Call, name: str, table: Table, type: valu
             help=f"`{name}` has {type.text}, and every row is one draw",
         )
         return None
-    if rows < MINIMUM:
-        env.report.add(
-            "E0622",
-            f"a law cannot be learned from {counted(rows, 'draw')}",
-            at,
-            help=f"it takes {MINIMUM} at least, and thousands to see its tails",
-        )
+    if rows < MINIMUM:  # all arrays of a file are as long: told once
+        env.once("few draws", str(call.span), lambda: _few(env, rows, at))
         return None
     code = "q" if type.integer else "d"
     if type.integer and not table.integer and any(x != math.floor(x) for x in table.values):
@@ -136,6 +131,16 @@ def _draws(env: Environment, call: ast.Call, name: str, table: Table, type: valu
     values = array.array(code, (int(x) if type.integer else float(x) for x in table.values))
     table = Table((rows, *type.shape), values, type.integer)
     return table if _inside(env, at, name, table, type) and _varied(env, at, name, table, size) else None
+
+
+def _few(env: Environment, rows: int, at: ast.Node) -> bool:
+    env.report.add(
+        "E0622",
+        f"a law cannot be learned from {counted(rows, 'draw')}",
+        at,
+        help=f"it takes {MINIMUM} at least, and thousands to see its tails",
+    )
+    return True
 
 
 def _inside(env: Environment, at: ast.Node, name: str, table: Table, type: value_types.ValueType) -> bool:

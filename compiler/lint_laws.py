@@ -10,6 +10,7 @@ from bsi.compiler.environment import Environment
 from bsi.compiler.fold import references
 from bsi.compiler.ir import Expr, Law, Likelihood, Prior, Program, Simulated
 from bsi.compiler.laws import LAWS
+from bsi.compiler.report import listed
 from bsi.dsl import ast
 
 # Laws whose `scale` is a standard deviation (or the like), where others write a variance.
@@ -52,14 +53,16 @@ def idle_params(env: Environment, program: Program) -> None:
             continue
         priors = [program.priors[f.law] for f in posterior.factors if f.kind == "prior"]
         used = set().union(*(law.given for law in likelihoods), *map(_used_by_prior, priors))
-        for name in declaration.params:
-            if name.id not in used and not _joint(priors, name.id):
-                env.report.add(
-                    "W0420",
-                    f"no observation tells anything about `{name.id}`: its posterior is its prior",
-                    name,
-                    help="use it in a likelihood or in the law of another param, or leave it out",
-                )
+        idle = [name for name in declaration.params if name.id not in used and not _joint(priors, name.id)]
+        if not idle:
+            continue
+        it, its = ("it", "its posterior is its prior") if len(idle) == 1 else ("them", "they keep their prior")
+        env.report.add(
+            "W0420",
+            f"no observation tells anything about {listed(name.id for name in idle)}: {its}",
+            idle[0],
+            help=f"use {it} in a likelihood or in the law of another param, or leave {it} out",
+        )
 
 
 def _joint(priors: list[Prior], name: str) -> bool:

@@ -99,7 +99,13 @@ def _pointless(env: Environment, check: Check, at: ast.Check) -> None:
         lucky = check.bound >= most
         certain = check.bound < best or (check.bound == best and check.operator == ">=")
         limit = f"is {most:g} at most" if lucky else f"is {best:g} at least"
-    if lucky:
+    backwards = check.operator.startswith("<") == (check.metric == "ess")
+    if backwards and not lucky and not certain:
+        good = "high" if check.metric == "ess" else "low"
+        message = f"`{check.metric}` is {good} for good samples: they fail this check"
+        turned = {"<": ">", ">": "<"}[check.operator[0]] + check.operator[1:]
+        env.report.add("W0415", message, at.metric, help=f"write `{turned}`")
+    elif lucky:
         message = f"`{check.metric}` {limit}: this check passes by luck, if ever"
         env.report.add("W0415", message, at.bound, help="use a bound that a good sample keeps")
     elif certain:

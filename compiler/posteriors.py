@@ -54,6 +54,7 @@ def _covered(env: Environment, declaration: ast.Posterior) -> bool:
     """Each param in exactly one prior factor, and no other param anywhere."""
     own = [name.id for name in declaration.params]
     first: dict[str, ast.Name] = {}
+    foreign: dict[str, ast.Name] = {}
     good = True
     for factor in declaration.factors:
         if factor.observation is None and not isinstance(env.declarations.get(factor.law.id), ast.Prior):
@@ -62,12 +63,7 @@ def _covered(env: Environment, declaration: ast.Posterior) -> bool:
         for name in factor.params:
             if name.id not in own:
                 if isinstance(env.declarations.get(name.id), ast.Param):
-                    env.report.add(
-                        "E0404",
-                        f"`{name.id}` is not an argument of `{declaration.name.id}`",
-                        name,
-                        help=f"write `posterior {declaration.name.id}({', '.join([*own, name.id])})`",
-                    )
+                    foreign.setdefault(name.id, name)
                 good = False
             elif factor.observation is None and name.id in first:
                 env.report.add(
@@ -76,16 +72,27 @@ def _covered(env: Environment, declaration: ast.Posterior) -> bool:
                 good = False
             elif factor.observation is None:
                 first[name.id] = name
+    if foreign:
+        verb = "are not arguments" if len(foreign) > 1 else "is not an argument"
+        env.report.add(
+            "E0404",
+            f"{listed(foreign)} {verb} of `{declaration.name.id}`",
+            next(iter(foreign.values())),
+            help=f"write `posterior {declaration.name.id}({', '.join([*own, *foreign])})`",
+        )
     missing = [name for name in declaration.params if name.id not in first]
-    if good:  # a factor that is wrong itself may have been meant as the missing one
-        for name in missing:
-            priors = [p.name.id for p in env.all(ast.Prior) if any(param.id == name.id for param in p.params)]
-            help = (
-                f"multiply by the prior `{priors[0]}`"
-                if priors
-                else f"declare `prior p({name.id}) = LAW`, and multiply by it"
-            )
-            env.report.add("E0404", f"`{name.id}` has no prior factor in `{declaration.name.id}`", name, help=help)
+    if good and missing:  # a factor that is wrong itself may have been meant as the missing one
+        names = [name.id for name in missing]
+        priors = [p.name.id for p in env.all(ast.Prior) if any(param.id in names for param in p.params)]
+        many = len(names) > 1
+        env.report.add(
+            "E0404",
+            f"{listed(names)} {'have' if many else 'has'} no prior factor in `{declaration.name.id}`",
+            missing[0],
+            help=f"multiply by the prior `{priors[0]}`"
+            if priors
+            else f"declare `prior p({', '.join(names)}) = LAW`, and multiply by it",
+        )
     return good and not missing
 
 
@@ -108,8 +115,10 @@ def _factor(env: Environment, declaration: ast.Posterior, factor: ast.Factor) ->
                 help=f"write `{set_.likelihood.id}({set_.name.id} | ...)`",
             )
         return None
-    good = _same_params(env, factor, law.given, law.name)
     likelihood = likelihood_laws.likelihood(env, law)
+    # A likelihood that failed because a param is missing among its own is not told again where it is given that param.
+    added = likelihood is None and {name.id for name in factor.params} > {name.id for name in law.given}
+    good = not added and _same_params(env, factor, law.given, law.name)
     power = _power(env, factor, observed)
     if not good or likelihood is None or observed is None or power is None:
         return None

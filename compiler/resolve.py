@@ -36,7 +36,9 @@ def resolve(
                 help=f"rename this {noun}; every name is declared once",
             )
             continue
-        is_function = isinstance(declaration, ast.Let) and declaration.parameters is not None
+        is_function = isinstance(declaration, ast.Simulator) or (
+            isinstance(declaration, ast.Let) and declaration.parameters is not None
+        )
         word = name.id.rpartition(".")[2]
         built_in = RESERVED.get(word) or (CALLED.get(word) if is_function else None)
         if built_in:

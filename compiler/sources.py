@@ -10,6 +10,7 @@ from typing import Any
 
 from bsi.compiler import expressions, fold, missing, sizes, value_types
 from bsi.compiler.environment import Environment
+from bsi.compiler.functions import CALLABLE
 from bsi.compiler.ir import Data, Origin, Table
 from bsi.compiler.members import belong
 from bsi.compiler.report import counted, suggest
@@ -33,20 +34,30 @@ def _raw(env: Environment, declaration: ast.Data | ast.Observe) -> Table | None:
     source = declaration.source
     if call_of(source, "simulate") and isinstance(declaration, ast.Observe):
         return None
-    if isinstance(source, ast.Call):
-        if source.function.id != "file":
-            known = ["file", "simulate"] if isinstance(declaration, ast.Observe) else ["file"]
-            near = suggest(source.function.id, known)
-            help = f"did you mean `{near}`?" if near else 'write `file("name.csv", key = "y")` or a list'
-            env.report.add("E0608", f"`{source.function.id}` is not a source of data", source.function, help=help)
-            return None
+    if call_of(source, "file"):
         return _of_file(env, declaration, source)
+    if isinstance(source, ast.Call) and not _is_function(env, source.function.id):
+        known = ["file", "simulate"] if isinstance(declaration, ast.Observe) else ["file"]
+        near = suggest(source.function.id, known)
+        help = f"did you mean `{near}`?" if near else 'write `file("name.csv", key = "y")` or a list'
+        env.report.add("E0608", f"`{source.function.id}` is not a source of data", source.function, help=help)
+        return None
     value = expressions.constant_value(env, source, f"`{declaration.name.id}`")
     known = expressions.known_value(env, source, value, "inline data") if value else None
     if value is None or known is None:
         return None
-    table = Table(value.shape, array.array("q" if value.integer else "d", fold.flat(known)), value.integer)
+    entries = fold.flat(known)
+    bad = next((i for i, x in enumerate(entries) if not math.isfinite(x)), None)
+    if bad is not None:
+        at = source.items[bad] if isinstance(source, ast.ListExpr) and len(value.shape) == 1 else source
+        env.report.add("E0604", f"entry {bad} of `{declaration.name.id}` is not a finite number", at)
+        return None
+    table = Table(value.shape, array.array("q" if value.integer else "d", entries), value.integer)
     return missing.marked(table, missing.marker(env, declaration))
+
+
+def _is_function(env: Environment, name: str) -> bool:
+    return name in CALLABLE or isinstance(env.declarations.get(name), ast.Let | ast.Simulator)
 
 
 def _of_file(env: Environment, declaration: ast.Data | ast.Observe, call: ast.Call) -> Table | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bsi.compiler.ir import Table
-from bsi.compiler.report import listed, suggest
+from bsi.compiler.report import counted, listed, suggest
 
 LARGEST = 1_000_000_000  # bytes: these readers hold every number as a Python object while they read
 FORMATS = (".csv", ".json", ".npy", ".npz")
@@ -51,7 +51,8 @@ def read_table(
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise TableError("E0603", f"`{path.name}` has no known format", help=f"formats are {listed(FORMATS)}")
+        name = path.name or str(path)
+        raise TableError("E0603", f"`{name}` has no known format", help=f"formats are {listed(FORMATS)}")
     if columns is not None and suffix != ".csv":
         raise TableError("E0608", "only a csv has columns", "columns", "use `key`")
     try:
@@ -111,6 +112,8 @@ def _checked(table: Table, name: str, holes: bool) -> Table:
 
 # ---------------------------------------------------------------- csv
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "`|`"}
+
 
 def _csv(text: str, name: str, columns: tuple[str, ...] | None, single: bool, holes: bool) -> Table:
     lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
@@ -123,13 +126,27 @@ def _csv(text: str, name: str, columns: tuple[str, ...] | None, single: bool, ho
         if column not in header:
             near = suggest(column, header)
             argument, help = "key" if single else "columns", f"columns are {listed(header)}"
+            if len(header) == 1 and (separator := next((c for c in ";\t|" if c in header[0]), None)):
+                help = f"fields are separated by commas in a csv, not by {_SEPARATORS[separator]}"
             raise TableError("E0602", f"`{name}` has no column `{column}`", argument, help, near)
+        if header.count(column) > 1:
+            raise TableError(
+                "E0602",
+                f"`{name}` has {header.count(column)} columns called `{column}`",
+                "key" if single else "columns",
+            )
+    if columns is None and all(_is_number(title) for title in header):
+        raise TableError(
+            "E0603",
+            f"the first line of `{name}` holds numbers",
+            help="a csv starts with a line of names of its columns",
+        )
     places = [header.index(column) for column in chosen]
     values: list[Any] = []
     for (line, _), row in zip(lines[1:], rows[1:], strict=True):
         if len(row) != len(header):
             raise TableError(
-                "E0603", f"line {line} of `{name}` has {len(row)} fields, but the header has {len(header)}"
+                "E0603", f"line {line} of `{name}` has {counted(len(row), 'field')}, but the header has {len(header)}"
             )
         for place in places:
             field = row[place].strip()
@@ -138,6 +155,14 @@ def _csv(text: str, name: str, columns: tuple[str, ...] | None, single: bool, ho
     n = len(rows) - 1
     shape = (n,) if len(places) == 1 and (single or columns is None) else (n, len(places))
     return _table(shape, values)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(text: str, where: str) -> int | float:

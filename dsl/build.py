@@ -291,6 +291,12 @@ class Builder:
 
     def early_result(self, statement: ast.Bind, last: ast.Draw | ast.Bind) -> NoReturn:
         name, start = statement.name.id, statement.span.start
+        if isinstance(statement.value, ast.Call):  # of what is called, nothing is known here: a law or a function
+            help_ = f"draw it with `{name} ~ LAW`, or name a value with `let {name} = ...`"
+            raise Refused(
+                Diagnostic("E0129", f"`{name} = ...` is not the last line of this body", Label(statement.name.span),
+                           (Label(last.span, "the last line"),), help=help_)
+            )  # fmt: skip
         raise Refused(
             Diagnostic("E0129", f"`{name} = ...` is not the last line of this body", Label(statement.name.span),
                        (Label(last.span, "the last line"),), help=f"name a value with `let {name} = ...`",

@@ -116,6 +116,8 @@ def _names(chunk: Chunk) -> set[str]:
         names = {str(name) for before, name in pairs if before.type in ("DIM", "COMMA") and name.type == "NAME"}
     else:
         names = {str(token) for token in tokens[-1:] if tokens[0].type == "IMPORT" and token.type == "NAME"}
+    if chunk.noun is None:  # it may follow another order, as `real<lower = 0> sigma;` does
+        names |= {str(token) for token in tokens if token.type == "NAME" and token.line == tokens[0].line}
     lines = itertools.groupby(tokens, key=lambda token: token.line)
     return names | {str(token) for _, line in lines for token in list(line)[:2] if token.type == "NAME"}
 

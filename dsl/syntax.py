@@ -97,6 +97,9 @@ def unknown_declaration(chunk: Chunk, file: str) -> Diagnostic:
         return Diagnostic("E0105", f"`{first}` is declared without saying what it is", Label(span),
                           help=f"name a value with `let {first} = ...`",
                           fixes=(Fix(Span(span.start, span.start, file), "let ", "insert `let`"),))  # fmt: skip
+    if first in ("real", "int", "float", "vector", "matrix", "simplex", "array"):
+        return Diagnostic("E0105", f"a declaration cannot start with the type `{first}`", Label(span),
+                          help="first what it is and its name: `param sigma : real<lower = 0>`")  # fmt: skip
     words = list(nouns().values())
     near = SYNONYMS.get(first.lower()) or next(iter(difflib.get_close_matches(first.lower(), words, 1, 0.6)), None)
     if near:

@@ -20,6 +20,12 @@ FOREIGN_OPERATORS: dict[str, tuple[str, str] | None] = {
     "||": ("OR", "or"),
     "!": ("NOT", "not "),
     ":=": ("EQUAL", "="),
+    "<-": ("EQUAL", "="),
+    "%*%": ("AT", "@"),
+    ".*": ("STAR", "*"),
+    "./": ("SLASH", "/"),
+    ".^": ("CARET", "^"),
+    "%%": None,
     "+=": None,
     "-=": None,
     "*=": None,
@@ -71,7 +77,7 @@ def lex(source: Source) -> Lexed:
             case "BAD_NUMBER":
                 _refuse(out, _bad_number(token, source.file), token)
             case "OPEN_STRING":
-                _refuse(out, _open_string(token, source.file), token)
+                _refuse(out, _quote(token, source), token)
             case "STRAY":
                 _refuse(out, _stray(token, source.file), token)
             case _:
@@ -110,6 +116,8 @@ def _foreign_operator(token: Token, file: str, out: Lexed) -> None:
     known = FOREIGN_OPERATORS[str(token)]
     if known is None:
         help_ = "nothing is changed once declared: give the value in one expression with `=`"
+        if token == "%%":
+            help_ = "write `mod(a, b)`"
         if token == "+=":
             help_ = "log densities do not accumulate: a posterior is a product, `p(theta) * f(obs | theta)`"
         _refuse(out, Diagnostic("E0109", f"there is no operator `{token}`", Label(span), help=help_), token)
@@ -143,6 +151,16 @@ def _bad_number(token: Token, file: str) -> Diagnostic:
     ):
         help_ = f"multiply with `*`: `{digits} * {token[letter:]}`; a name starts with a letter"
     return Diagnostic("E0114", f"`{token}` is not a number", Label(span_of(token, file)), help=help_)
+
+
+def _quote(token: Token, source: Source) -> Diagnostic:
+    """A quote that opens no text: `x'` is the transpose of other languages."""
+    start = token.start_pos or 0
+    before = source.text[max(start - 1, 0) : start]
+    if token[0] == "'" and (before.isalnum() or before in ("_", ")", "]")):
+        return Diagnostic("E0109", "there is no operator `'`", Label(Span(start, start + 1, source.file)),
+                          help="write `transpose(a)`")  # fmt: skip
+    return _open_string(token, source.file)
 
 
 def _open_string(token: Token, file: str) -> Diagnostic:

@@ -55,13 +55,13 @@ def numpyro_model(
                     law = distribution(draw.law, env)
                     env[draw.target] = numpyro.sample(draw.target, law)
                     numpyro.factor(f"{draw.target}:power", (power - 1) * law.log_prob(env[draw.target]))
-        for factor, power in zip(posterior.factors, powers, strict=True):
+        for place, (factor, power) in enumerate(zip(posterior.factors, powers, strict=True)):
             if factor.kind == "likelihood":
                 assert factor.observation is not None
                 here = factor.observation
                 density = log_likelihood(program.likelihoods[factor.law], env, rows[here], data, (seen or {}).get(here))
                 scaled = jnp.where(power == 0, 0.0, power * density)  # 0 drops the factor, also where it is -inf
-                numpyro.factor(f"{factor.observation}:log_likelihood", jnp.sum(scaled))
+                numpyro.factor(f"{here}:log_likelihood:{place}", jnp.sum(scaled))  # a set may stand in two factors
 
     return reparam(model, config=standard | directions)
 

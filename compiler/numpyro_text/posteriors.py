@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from bsi.compiler import fold
 from bsi.compiler.ir import Draw, Expr, Factor, Likelihood, Posterior, Program
@@ -49,9 +50,13 @@ class Posteriors:
             if factor.kind == "prior":
                 for draw in self.program.priors[factor.law].draws:
                     lines += self._drawn(draw, factor, writer, centred)
+        sites: Counter[str] = Counter()  # a set may stand in two factors, a site has one name
         for factor in posterior.factors:
-            if factor.kind == "likelihood":
-                lines += self._observed(factor, writer)
+            if factor.kind == "likelihood" and factor.observation:
+                sites[factor.observation] += 1
+                count = sites[factor.observation]
+                suffix = f"_{count}" if count > 1 else ""
+                lines += self._observed(factor, factor.observation + suffix, writer)
         arguments = ", ".join(f"{python(name)}=1.0" for name in sweeps)
         lines = [_used_later(line, lines[i + 1 :]) for i, line in enumerate(lines)]
         return [f"def {self.names[posterior.name]}({arguments}):", *(f"    {line}" for line in lines)]
@@ -73,7 +78,7 @@ class Posteriors:
             lines.append(f'numpyro.factor("{site}:power", {excess} * {law}.log_prob({variable}))')
         return lines
 
-    def _observed(self, factor: Factor, writer: Writer) -> list[str]:
+    def _observed(self, factor: Factor, site: str, writer: Writer) -> list[str]:
         """An observed site; or a factor where the likelihood has a power other than one, or the rows have holes."""
         observation = self.program.observations[factor.observation or ""]
         rows = self.names[observation.name]
@@ -83,7 +88,7 @@ class Posteriors:
         if power == 0:
             return [f"# {factor.law}({observation.name})^0 leaves the likelihood out"]
         if power == 1 and not observation.missing:
-            return [f'numpyro.sample("{observation.name}", {law}, obs={rows})']
+            return [f'numpyro.sample("{site}", {law}, obs={rows})']
         density = self._with_holes(factor, law, rows) if observation.missing else f"{law}.log_prob({rows})"
         many = observation.rows > 1 or observation.missing
         if power == 1:
@@ -97,7 +102,7 @@ class Posteriors:
             inside = factor.power.shape or not many
             density = f"{text} * {density}" if inside else f"{text} * jnp.sum({density})"
             density = f"jnp.sum({density})" if factor.power.shape else density
-        return [*_taken(writer), f'numpyro.factor("{observation.name}", {density})']
+        return [*_taken(writer), f'numpyro.factor("{site}", {density})']
 
     def _with_holes(self, factor: Factor, law: str, rows: str) -> str:
         """Log densities of the rows, their missing entries integrated out."""

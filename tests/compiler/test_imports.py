@@ -266,7 +266,7 @@ def test_names_can_be_set_in_imported_files() -> None:
         ("laws.bsi", "[0.5, sizes.d]", "[0.5, 1, 2]", ("E0302", "laws.bsi:15", "[0.5, 1, 2]")),
         ("laws.bsi", "let gauss = 3", "let gauss = gauss", ("E0203", "laws.bsi:4", "gauss")),
         ("laws.bsi", "param theta", "param theta : real[sizes.d]\nparam theta", ("E0202", "laws.bsi:4", "theta")),
-        ("parts/sizes.bsi", "let w = 32", "let w = 0.5", ("E0502", "m.bsi:6", "laws.sizes.w * 100")),
+        ("parts/sizes.bsi", "let w = 32", "let w = 0.005", ("E0502", "m.bsi:6", "laws.sizes.w * 100")),
     ],
 )
 def test_a_mistake_is_told_once_and_in_its_own_file(name, old, new, expected) -> None:

@@ -64,7 +64,8 @@ def changed(old: str, new: str) -> str:
         (MODEL + "check rhat(a) < 1\n", ["W0415"]),
         (MODEL + "check divergences(a) < 0\n", ["W0415"]),
         (MODEL + "check ess(a) >= 0\n", ["W0416"]),
-        (MODEL + "check rhat(a) > 1.5\n", []),
+        (MODEL + "check rhat(a) > 1.5\n", ["W0415"]),
+        (MODEL + "check ess(a) < 100\n", ["W0415"]),
         (changed("nuts(post)", "nuts(post) { chains = 1 }") + "check ess(a) > 10\n", []),
         (changed("nuts(post)", "nuts(post) { chains = 1 }") + "check rhat(a) < 1.1\n", ["W0413"]),
         # the same draws: equal in all but the name, with a seed that is given
