@@ -52,7 +52,7 @@ def untrained(
 ) -> Fit:
     """A fit before training. Under `eqx.filter_eval_shape` it gives the shapes to deserialise weights into."""
     partial = options.missing is not None
-    whole = Standardiser(jnp.zeros(p), jnp.ones(p)) if whole is None else whole
+    whole = Standardiser(jnp.zeros(p), jnp.ones(p), jnp.zeros(p, bool)) if whole is None else whole
     standardise = PartialStandardiser(whole) if partial else whole
     if posterior is None and partial:
         posterior = PartialGaussian(jnp.zeros(m), jnp.eye(m), jnp.zeros(p), jnp.eye(p), jnp.zeros((m, p)))
