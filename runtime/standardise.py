@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 # stays linear in what the network sees; prior predictives with half-Cauchy tails stay within a few dozen.
 KNEE = 5.0
 _NORMAL_IQR = 1.349  # of a unit normal
-# A column goes on a log scale when its quartiles are skewer than this, and the logarithm halves their skewness at least.
+# A column goes on a log scale when its quartiles are skewer than this, and a logarithm halves their skewness or better.
 # An exponential law has .26, a lognormal one with sd .3 on the log scale .10, a Gaussian one 0 (± .01 on 8 192 rows).
 _SKEW = 0.08
 
