@@ -108,7 +108,15 @@ def test_order(make, order):
     assert abs(np.log2(errors[0] / errors[1]) - order) < 0.3, errors
 
 
-@pytest.mark.parametrize(("solver", "order"), [("euler", 1.0), ("sea", 1.0), ("shark", 1.5), ("sra1", 1.5)])
+@pytest.mark.parametrize(
+    ("solver", "order"),
+    [
+        ("euler", 1.0),
+        ("shark", 1.5),
+        pytest.param("sea", 1.0, marks=pytest.mark.slow),
+        pytest.param("sra1", 1.5, marks=pytest.mark.slow),
+    ],
+)
 def test_strong_order(solver, order):
     """The same Brownian path on 50 and 100 steps against 800: the median error falls by at least 2^order.
 
