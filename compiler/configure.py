@@ -21,6 +21,30 @@ WORDS = {
 }
 
 
+# What options are called in Stan, NumPyro, PyMC and sbi.
+OPTION_ALIASES = {
+    "lr": "learning_rate",
+    "batch_size": "batch",
+    "training_batch_size": "batch",
+    "num_simulations": "simulations",
+    "epochs": "steps",
+    "num_epochs": "steps",
+    "max_num_epochs": "steps",
+    "hidden": "width",
+    "hidden_features": "width",
+    "units": "width",
+    "layers": "depth",
+    "num_layers": "depth",
+    **dict.fromkeys(("samples", "num_samples", "n_samples", "iter", "iter_sampling"), "draws"),
+    **dict.fromkeys(("num_warmup", "iter_warmup", "tune", "burnin", "burn_in"), "warmup"),
+    **dict.fromkeys(("num_chains", "n_chains"), "chains"),
+    **dict.fromkeys(("adapt_delta", "target_accept_prob"), "target_accept"),
+    **dict.fromkeys(("max_treedepth", "max_depth"), "max_tree_depth"),
+    "rng_seed": "seed",
+    "random_seed": "seed",
+}
+
+
 def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
     """The schema of `kind`; reports one that is unknown or not of this version."""
     found = BLOCKS.get((noun, kind.id))
@@ -36,6 +60,22 @@ def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
         help = f"did you mean `{near}`?" if near else f"there are {listed(kinds(noun))}"
         env.report.add("E0504", f"no {WORDS[noun]} is called `{kind.id}`", kind, help=help, fix=near)
     return found
+
+
+def misplaced(env: Environment, call: ast.Call, noun: str) -> bool:
+    """Whether a call is given an option as an argument, `nuts(post, chains = 2)`; reports the first."""
+    schema = BLOCKS[noun, call.function.id]
+    argument = next((a for a in call.arguments if a.name and a.name.id in schema.names), None)
+    if argument is None or argument.name is None:
+        return False
+    name = argument.name.id
+    env.report.add(
+        "E0511",
+        f"`{name}` is an option, and options of `{call.function.id}` stand in braces",
+        argument,
+        help=f"write `{call.function.id}(...) {{ {name} = ... }}`",
+    )
+    return True
 
 
 def options(env: Environment, noun: str, kind: str, given: ast.Options | tuple[ast.Argument, ...]) -> Options | None:
@@ -73,7 +113,7 @@ def unknown_option(env: Environment, name: ast.Name, kind: str, schema: Block) -
             "E0211", f"the option `{name.id}` is part of the language, but not supported in this version yet", name
         )
         return
-    near = suggest(name.id, schema.names, {"lr": "learning_rate", "batch_size": "batch", "samples": "draws"})
+    near = suggest(name.id, schema.names, OPTION_ALIASES)
     near = near if near in schema.names else None
     known = f"its options are {listed(schema.names)}" if schema.names else "it takes none"
     env.report.add(

@@ -379,6 +379,9 @@ def _in_domain(env: Environment, at: ast.Node, row: LawRow, argument: Argument, 
     if known is None:
         _doubt(env, at, row, argument, value)
         return True
+    if argument.name not in ("lower", "upper") and any(math.isinf(x) for x in fold.flat(known)):
+        env.report.add("E0401", f"`{argument.name}` of `{row.name}` must be finite", at)
+        return False
     bad = domains.outside(argument.domain, known)
     if bad is None:
         return True

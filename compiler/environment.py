@@ -194,6 +194,9 @@ class Environment:
         built_in = next((known for known in (*laws.LAWS, *functions.CALLABLE) if known == last.lower()), None)
         if not near and built_in:
             help = f"laws and functions stand alone: `{built_in}`"
+        elif not near and module in self.declarations:
+            help = f"`{module}` is {article(NOUNS[type(self.declarations[module])])}, and a dot reaches into an import"
+            help += f": write `transpose({module})`" if last == "T" else ""
         fix = f"{near}.{last}" if near else None
         self.report.add("E0013", f"nothing is imported as `{module}`", name, help=help, fix=fix)
         return True

@@ -151,8 +151,8 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
     call = declaration.objective
     priors: list[ast.Prior] = []
     likelihoods: list[ast.Likelihood] = []
-    good = True
-    for argument in call.arguments:
+    good = not configure.misplaced(env, call, "train")
+    for argument in call.arguments if good else ():
         name = argument.value
         found = env.declarations.get(name.id) if isinstance(name, ast.Name) else None
         if argument.name or not isinstance(name, ast.Name):

@@ -28,6 +28,9 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
         _use(env, method)
         return None
     options = configure.options(env, "sample", method.function.id, declaration.options)
+    if configure.misplaced(env, method, "sample"):
+        _use(env, method)
+        return None
     first = _posterior_argument(env, method, schema)
     if method.function.id == "stored":
         draws = stored.options(env, method, first) if first and options is not None else None

@@ -42,6 +42,10 @@ def _range(env: Environment, node: ast.Expr, scope: Scope) -> tuple[int, Expr | 
         return None
     if len(value.shape) == 1 and value.op == "const" and value.integer and not fold.is_boolean(value):
         return value.shape[0], value
+    if value.shape:
+        help = "loop over indices: `[a[i] for i in n]`"
+        env.report.add("E0305", "a loop runs over a size or over constant whole numbers", node, help=help)
+        return None
     n = sizes.positive(env, node, value)
     return None if n is None else (n, None)
 

@@ -120,6 +120,8 @@ def _simulated(
     likelihood: Likelihood | None,
 ) -> Observation | None:
     options = configure.options(env, "observe", "simulate", declaration.options)
+    if configure.misplaced(env, call, "observe"):
+        return None
     if declaration.rows == ():
         env.report.add(
             "E0605",

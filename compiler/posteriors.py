@@ -129,12 +129,15 @@ def _prior_factor(env: Environment, factor: ast.Factor) -> Factor | None:
     declaration = env.declarations.get(factor.law.id)
     if isinstance(declaration, ast.Likelihood):
         env.used.add(factor.law.id)
+        sets = [name.id for name in factor.params if isinstance(env.declarations.get(name.id), ast.Observe)]
+        env.used.update(sets)
+        given = ", ".join(name.id for name in declaration.given)
         env.report.add(
             "E0411",
             f"`{factor.law.id}` is a likelihood, and needs an observation set",
             factor,
             also=[(declaration.name, "declared here")],
-            help=f"write `{factor.law.id}(SET | {', '.join(n.id for n in factor.params)})`",
+            help=f"write `{factor.law.id}({sets[0] if sets else 'SET'} | {given})`",
         )
         return None
     law = env.find(factor.law, ast.Prior)

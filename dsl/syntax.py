@@ -21,7 +21,7 @@ SYNONYMS = {
     **dict.fromkeys(("def", "fn", "fun", "function", "functions", "var", "const", "transformed"), "let"),
     **dict.fromkeys(("size", "dimension", "dims", "plate"), "dim"),
     **dict.fromkeys(("observation", "observations", "observed", "obs"), "observe"),
-    **dict.fromkeys(("model", "target"), "posterior"),
+    "target": "posterior",
     **dict.fromkeys(("network", "nets"), "net"),
     **dict.fromkeys(("fit", "training"), "train"),
     **dict.fromkeys(("sampler", "draws", "infer"), "sample"),
@@ -100,6 +100,9 @@ def unknown_declaration(chunk: Chunk, file: str) -> Diagnostic:
     if first in ("real", "int", "float", "vector", "matrix", "simplex", "array"):
         return Diagnostic("E0105", f"a declaration cannot start with the type `{first}`", Label(span),
                           help="first what it is and its name: `param sigma : real<lower = 0>`")  # fmt: skip
+    if first in ("print", "return", "for", "while", "class", "with", "model", "generated"):
+        return Diagnostic("E0105", f"a declaration cannot start with `{first}`", Label(span),
+                          help="a file declares laws, and what to do with them: `sample` and `check`")  # fmt: skip
     words = list(nouns().values())
     near = SYNONYMS.get(first.lower()) or next(iter(difflib.get_close_matches(first.lower(), words, 1, 0.6)), None)
     if near:
