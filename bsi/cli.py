@@ -91,7 +91,8 @@ def run(
         os.environ["JAX_PLATFORMS"] = "cuda" if device is Device.gpu else "cpu"
     from bsi.commands import run_file
 
-    raise typer.Exit(run_file(file, out, values or [], seed, profile.value, format.value, allow_python))
+    wanted = device is Device.gpu
+    raise typer.Exit(run_file(file, out, values or [], seed, profile.value, format.value, allow_python, gpu=wanted))
 
 
 @app.command()

@@ -92,14 +92,29 @@ def run_file(
     profile: Profile,
     format: str,
     allow_python: bool = False,
+    gpu: bool = False,
 ) -> int:
     try:
         model, sources = _model(file, values)
+        if gpu:
+            _need_gpu()
         model = replace(model, allow_python=allow_python)
         with _store() as store:
             return _run(model, sources, store, out, seed, profile, format)
     except _Wrong as wrong:
         return wrong.status
+
+
+def _need_gpu() -> None:
+    """JAX starts on the platform that `--device` chose; without it nothing is computed elsewhere."""
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError):  # the second where JAX has no plugin for it
+        wrong = Diagnostic("E0639", "JAX sees no gpu here", help="leave out `--device gpu`, or see `bsi info`")
+        terminal.show_diagnostics([wrong], {})
+        raise _Wrong(WRONG_MODEL) from None
 
 
 def _run(

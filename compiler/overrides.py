@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from bsi.compiler.environment import NOUNS
 from bsi.compiler.report import Report, suggest
+from bsi.compiler.tables import FORMATS
 from bsi.dsl import ast
 from bsi.dsl.parser import parse
 from bsi.dsl.span import Source, Span
@@ -23,14 +25,13 @@ def apply(
         for d in declarations
     ]
     known = [d.name.id for d in declarations if isinstance(d, ast.Let | ast.Dim | ast.Sweep | ast.Data | ast.Observe)]
+    declared = {d.name.id for d in declarations if not isinstance(d, ast.Check)}
     for name in rest:
         near = suggest(name, known)
-        report.add(
-            "E0210",
-            f"cannot set `{name}`: nothing is declared under this name",
-            None,
-            help=f"did you mean `{near}`?" if near else None,
-        )
+        help = f"did you mean `{near}`?" if near else None
+        if name.rpartition(".")[0] in declared:
+            help = "options are no names: give this one the value of a `let`, and set that"
+        report.add("E0210", f"cannot set `{name}`: nothing is declared under this name", None, help=help)
     return tuple(result)
 
 
@@ -43,6 +44,7 @@ def _replaced(declaration: ast.Declaration, text: str, report: Report) -> ast.De
             value = _expression(declaration.name.id, text, declaration.name.span, report)
             return replace(declaration, values=value) if value else declaration
         case ast.Data() | ast.Observe():
+            text = _source(declaration.source, text)
             first = _path(declaration.source, text)
             if first:
                 assert isinstance(declaration.source, ast.Call)
@@ -50,6 +52,8 @@ def _replaced(declaration: ast.Declaration, text: str, report: Report) -> ast.De
                 arguments = (path, *declaration.source.arguments[1:])
                 return replace(declaration, source=replace(declaration.source, arguments=arguments))
             value = _expression(declaration.name.id, text, declaration.name.span, report)
+            if value and isinstance(declaration, ast.Observe) and _ends_simulation(declaration, text):
+                return replace(declaration, source=value, options=replace(declaration.options, items=()))
             return replace(declaration, source=value) if value else declaration
     assert not isinstance(declaration, ast.Check)
     report.add(
@@ -82,9 +86,27 @@ def _edits(declaration: ast.Declaration, text: str) -> list[tuple[Span, str]]:
         case ast.Let(value=ast.Node() as value) | ast.Dim(value=ast.Node() as value) | ast.Sweep(values=value):
             return [(value.span, text)]
         case ast.Data(source=origin) | ast.Observe(source=origin):
+            text = _source(origin, text)
             path = _path(origin, text)
-            return [(path.value.span, f'"{text}"') if path else (origin.span, text)]
+            edits = [(path.value.span, f'"{text}"') if path else (origin.span, text)]
+            if isinstance(declaration, ast.Observe) and _ends_simulation(declaration, text):
+                edits.append((declaration.options.span, ""))
+            return edits
     return []
+
+
+def _source(source: ast.Expr, text: str) -> str:
+    """A path may be given with its quotes, and instead of a source that is no file."""
+    path = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    if isinstance(source, ast.Call) and source.function.id == "file":
+        return path
+    return f'file("{path}")' if PurePath(path).suffix in FORMATS and "(" not in path else text
+
+
+def _ends_simulation(declaration: ast.Observe, text: str) -> bool:
+    """Whether given rows take the place of simulated ones, whose options (a seed) then mean nothing."""
+    simulated = isinstance(declaration.source, ast.Call) and declaration.source.function.id == "simulate"
+    return simulated and bool(declaration.options.items) and not text.startswith("simulate(")
 
 
 def _path(source: ast.Expr, text: str) -> ast.Argument | None:

@@ -146,6 +146,14 @@ def test_info_names_versions_device_and_store(folder):
     assert "cpu" in info.out and str(folder / "store") in info.out
 
 
+def test_a_gpu_that_is_not_there_is_said(folder):
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "BSI_STORE": str(folder / "store")}
+    command = [sys.executable, "-c", "from bsi.cli import main; main()", "run", "tiny.bsi", "--device", "gpu"]
+    write(folder / "tiny.bsi", TINY)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "error[E0639]" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_info_says_why_there_is_no_device(folder):
     environment = {**os.environ, "JAX_PLATFORMS": "rocm", "BSI_STORE": str(folder / "store")}
     command = [sys.executable, "-c", "from bsi.cli import main; main()", "info"]

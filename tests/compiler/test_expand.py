@@ -67,3 +67,16 @@ def test_a_path_and_a_dim_without_a_value(tmp_path):
     assert 'file("b.csv")' in written and "dim d = 2\n" in written
     again, _ = compile_source(Source(source.file, written))
     assert again is not None and keys(again) == keys(program)
+
+
+@pytest.mark.parametrize("value", ["zeros(3, 2)", "b.csv", '"b.csv"', "simulate(theta = [1, 2])"])
+def test_rows_in_place_of_simulated_ones(tmp_path, value):
+    """The seed of the simulation is not an option of what replaces it."""
+    rows = "[[0.5, 1.0], [0.1, 0.2], [0.3, 0.4]]"
+    text = MODEL.replace(rows, "simulate(theta = [0, 1]) { seed = 3 }")
+    (tmp_path / "b.csv").write_text("x,y\n1,2\n3,4\n5,7\n")
+    source, given = Source(str(tmp_path / "model.bsi"), text), {"obs": value}
+    program, diagnostics = compile_source(source, overrides=given)
+    assert program is not None, diagnostics
+    again, _ = compile_source(Source(source.file, expand(program, given)))
+    assert again is not None and keys(again) == keys(program)
