@@ -80,6 +80,11 @@ COMPARED = Option(
 )
 PARAMS = Option("params", "expr", None, "a list of params to look at; none: all of the posterior", words=NONE)
 
+_CORRECTIONS = (
+    Option("corrections", "int", 5, "Langevin steps at a level", lower=1, swept=True),
+    Option("delta", "real", 0.1, "their size, in units of the noise's variance", lower=0.0, open=True, swept=True),
+)
+
 _WIDTH = Option("width", "int", 256, "units of a hidden layer", lower=1)
 _ACTIVATION = Option("activation", "word", "silu", "nonlinearity", words=_words("silu", "gelu", "relu", "tanh"))
 
@@ -185,6 +190,70 @@ BLOCKS: dict[tuple[str, str], Block] = {
     ("sample", "dpmpp"): Block(
         (DRAWS, COMPOSE, COVARIANCE, Option("steps", "int", 30, "steps", lower=1, swept=True), SEED),
         "DPM-Solver++(2M)",
+        "a posterior and its fits",
+    ),
+    ("sample", "heun"): Block(
+        (
+            DRAWS,
+            COMPOSE,
+            COVARIANCE,
+            Option("steps", "int", 25, "steps of two evaluations", lower=1, swept=True),
+            Option("churn", "real", 0.0, "noise added and removed again, over all steps", lower=0.0),
+            SEED,
+        ),
+        "the second-order sampler of EDM",
+        "a posterior and its fits",
+    ),
+    ("sample", "reverse_sde"): Block(
+        (
+            DRAWS,
+            COMPOSE,
+            COVARIANCE,
+            Option("solver", "word", "shark", "Diffrax solver", words=_words("shark", "sra1", "sea", "euler")),
+            Option("steps", "int", 100, "steps", lower=1, swept=True),
+            Option("noise", "real", 1.0, "0 is the flow, 1 the reverse-time equation", lower=0.0, swept=True),
+            SEED,
+        ),
+        "reverse-time stochastic differential equation",
+        "a posterior and its fits",
+    ),
+    ("sample", "belief"): Block(
+        (
+            DRAWS,
+            COMPOSE,
+            COVARIANCE,
+            Option("steps", "int", 100, "updates of the belief", lower=2, swept=True),
+            Option("gamma", "real", 1.0, "noise: 0 is deterministic, 1 the paper's", lower=0.0, swept=True),
+            Option("initial_precision", "real", 1e-2, "of the belief without data", lower=0.0, open=True),
+            Option("final_precision", "real", 1e6, "at which the last guess is the draw", lower=0.0, open=True),
+            SEED,
+        ),
+        "Bayesian Sample Inference: updates of a Gaussian belief",
+        "a posterior and its fits",
+    ),
+    ("sample", "predictor_corrector"): Block(
+        (
+            DRAWS,
+            COMPOSE,
+            COVARIANCE,
+            Option("steps", "int", 50, "predictor steps", lower=2, swept=True),
+            Option("eta", "real", 0.0, "the predictor's noise, as of ddim", lower=0.0, upper=1.0, swept=True),
+            *_CORRECTIONS,
+            SEED,
+        ),
+        "a DDIM step, then Langevin steps, at every level",
+        "a posterior and its fits",
+    ),
+    ("sample", "langevin"): Block(
+        (
+            DRAWS,
+            COMPOSE,
+            COVARIANCE,
+            Option("steps", "int", 100, "noise levels", lower=1, swept=True),
+            *_CORRECTIONS,
+            SEED,
+        ),
+        "annealed Langevin dynamics, a baseline: many levels and corrections are needed",
         "a posterior and its fits",
     ),
     ("sample", "nuts"): Block(
@@ -341,9 +410,7 @@ LATER: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
     "net": frozenset({"transformer", "unet", "dit"}),
     "train": frozenset({"bsi", "exact", "distill", "flow_map"}),
-    "sample": frozenset(
-        {"reverse_sde", "predictor_corrector", "langevin", "belief", "smc", "one_step", "hmc", "exact_gaussian"}
-    ),
+    "sample": frozenset({"smc", "one_step", "hmc", "exact_gaussian"}),
     "check": frozenset({"sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
     "compose": frozenset({"jac", "fnpse", "partial"}),
     "covariance": frozenset({"sampled"}),

@@ -20,7 +20,18 @@ from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
 from bsi.jobs.pointwise import save_pointwise
 from bsi.runtime.files import save_arrays
-from bsi.runtime.samplers import AbstractSampler, Ddim, DpmSolverPP, FlowOde
+from bsi.runtime.samplers import (
+    AbstractSampler,
+    BeliefUpdates,
+    Ddim,
+    DpmSolverPP,
+    FlowOde,
+    Heun,
+    Langevin,
+    PredictorCorrector,
+    ReverseSde,
+)
+from bsi.runtime.schedule import LogPrecision
 
 SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
     "ddim": lambda o: Ddim(steps=o["steps"], eta=o["eta"]),
@@ -28,6 +39,13 @@ SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
     "flow_ode": lambda o: FlowOde(
         solver=o["solver"], steps=o["steps"], rtol=o["rtol"], atol=o["atol"], max_steps=o["max_steps"]
     ),
+    "heun": lambda o: Heun(steps=o["steps"], churn=o["churn"]),
+    "reverse_sde": lambda o: ReverseSde(solver=o["solver"], steps=o["steps"], noise=o["noise"]),
+    "belief": lambda o: BeliefUpdates(
+        o["steps"], o["gamma"], LogPrecision(o["initial_precision"], o["final_precision"])
+    ),
+    "predictor_corrector": lambda o: PredictorCorrector(o["steps"], o["corrections"], o["delta"], o["eta"]),
+    "langevin": lambda o: Langevin(o["steps"], o["corrections"], o["delta"]),
 }
 
 

@@ -23,7 +23,7 @@ class BeliefUpdates(AbstractSampler):
     """`steps` evaluations, the last of which is the draw. It starts at `η = 0`, where `u ~ N(0, I)` is exact."""
 
     steps: int = 100
-    gamma: float = 1.0
+    gamma: float | Float[Array, ""] = 1.0
     schedule: LogPrecision = LogPrecision()
 
     def sample(

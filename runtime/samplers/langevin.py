@@ -21,7 +21,12 @@ from bsi.runtime.score import Denoiser
 
 
 def langevin_steps(
-    denoiser: Denoiser, key: PRNGKeyArray, u: Float[Array, "n m"], log_snr: Float[Array, ""], steps: int, delta: float
+    denoiser: Denoiser,
+    key: PRNGKeyArray,
+    u: Float[Array, "n m"],
+    log_snr: Float[Array, ""],
+    steps: int,
+    delta: float | Float[Array, ""],
 ) -> Float[Array, "n m"]:
     """`steps` unadjusted Langevin steps at one level."""
     a, s = signal_noise(log_snr)
@@ -38,8 +43,8 @@ class PredictorCorrector(AbstractSampler):
 
     steps: int = 50
     corrections: int = 1
-    delta: float = 0.1
-    eta: float = 0.0
+    delta: float | Float[Array, ""] = 0.1
+    eta: float | Float[Array, ""] = 0.0
     schedule: AbstractSchedule = LogLinear()
 
     def sample(
@@ -50,7 +55,8 @@ class PredictorCorrector(AbstractSampler):
 
         def step(u: Array, ends: tuple[Array, Array, Array]) -> tuple[Array, None]:
             now, then, index = ends
-            noise = jr.normal(jr.fold_in(walk, index), shape, dtype) if self.eta > 0 else 0.0
+            deterministic = isinstance(self.eta, float) and self.eta == 0  # an array: a sweep, compiled once
+            noise = 0.0 if deterministic else jr.normal(jr.fold_in(walk, index), shape, dtype)
             u = frozen_step(u, denoiser(u, now), now, then, -(self.eta**2) * jnp.expm1(now - then), noise)
             return langevin_steps(denoiser, jr.fold_in(correct, index), u, then, self.corrections, self.delta), None
 
@@ -66,7 +72,7 @@ class Langevin(AbstractSampler):
 
     steps: int = 100
     corrections: int = 5
-    delta: float = 0.1
+    delta: float | Float[Array, ""] = 0.1
     schedule: AbstractSchedule = LogLinear()
 
     def sample(

@@ -39,7 +39,7 @@ class ReverseSde(AbstractSampler):
 
     solver: str = eqx.field(static=True, default="shark")
     steps: int = eqx.field(static=True, default=100)
-    noise: float = 1.0
+    noise: float | Float[Array, ""] = 1.0
     path: str = eqx.field(static=True, default="increments")
     tolerance: float = 1e-2  # of the tree, in units of ln η: below the smallest step
     lower: float = NOISE
