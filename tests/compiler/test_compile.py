@@ -14,7 +14,6 @@ from bsi.compiler.emit import STAGES, Nothing, emit
 from bsi.compiler.expand import expand
 from bsi.compiler.ir import Simulated
 from bsi.compiler.plan import plan
-from bsi.dsl.parser import parse
 from bsi.dsl.span import Source
 from tests.bless import BAD, GOOD, source_of
 from tests.compiler.helpers import MODEL, codes, compiled
