@@ -292,7 +292,7 @@ def show_info() -> int:
     status = OK
     try:
         with _store() as store:
-            rows.append(["store", f"{store.root} ({len(store.ls())} entries)"])
+            rows.append(("store", f"{store.root} ({len(store.ls())} entries)"))
     except _Wrong as wrong:
         status = wrong.status
     terminal.out("\n".join(f"{name:<10} {value}" for name, value in rows))

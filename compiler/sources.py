@@ -34,8 +34,8 @@ def _raw(env: Environment, declaration: ast.Data | ast.Observe) -> Table | None:
     source = declaration.source
     if call_of(source, "simulate") and isinstance(declaration, ast.Observe):
         return None
-    if call_of(source, "file"):
-        return _of_file(env, declaration, source)
+    if of_file := call_of(source, "file"):
+        return _of_file(env, declaration, of_file)
     if isinstance(source, ast.Call) and not _is_function(env, source.function.id):
         known = ["file", "simulate"] if isinstance(declaration, ast.Observe) else ["file"]
         near = suggest(source.function.id, known)
