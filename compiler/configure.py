@@ -64,7 +64,9 @@ def block(env: Environment, noun: str, kind: ast.Name) -> Block | None:
 
 def misplaced(env: Environment, call: ast.Call, noun: str) -> bool:
     """Whether a call is given an option as an argument, `nuts(post, chains = 2)`; reports the first."""
-    schema = BLOCKS[noun, call.function.id]
+    schema = BLOCKS.get((noun, call.function.id))
+    if schema is None:
+        return False  # reported where its options are read
     argument = next((a for a in call.arguments if a.name and a.name.id in schema.names), None)
     if argument is None or argument.name is None:
         return False

@@ -25,11 +25,11 @@ def apply(
         for d in declarations
     ]
     known = [d.name.id for d in declarations if isinstance(d, ast.Let | ast.Dim | ast.Sweep | ast.Data | ast.Observe)]
-    declared = {d.name.id for d in declarations if not isinstance(d, ast.Check)}
+    configured = {d.name.id for d in declarations if isinstance(d, ast.Net | ast.Train | ast.Sample | ast.Observe)}
     for name in rest:
         near = suggest(name, known)
         help = f"did you mean `{near}`?" if near else None
-        if name.rpartition(".")[0] in declared:
+        if name.rpartition(".")[0] in configured:
             help = "options are no names: give this one the value of a `let`, and set that"
         report.add("E0210", f"cannot set `{name}`: nothing is declared under this name", None, help=help)
     return tuple(result)

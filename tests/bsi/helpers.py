@@ -50,8 +50,14 @@ def cli(*arguments: str | Path) -> Result:
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
-    """`bsi ARGUMENTS` as a process of its own, in the current folder and with the same store."""
-    command = [sys.executable, "-c", "from bsi.cli import main; main()", *arguments]
+    """`bsi ARGUMENTS` as a process of its own, in the current folder and with the same store.
+
+    It hears SIGINT, also where these tests run in the background of a script, which makes processes deaf to it.
+    """
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom bsi.cli import main; main()"
+    )
+    command = [sys.executable, "-c", program, *arguments]
     return subprocess.Popen(command, env={**os.environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

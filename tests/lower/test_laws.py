@@ -130,7 +130,10 @@ def test_bijectors_stay_on_the_support_and_know_their_jacobian(name):
     np.testing.assert_allclose(got, slope, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", MAPPED)
+@pytest.mark.parametrize(
+    "name",  # quantile maps of numbers have their own tests (tests/runtime/test_transport.py)
+    [pytest.param(name, marks=[pytest.mark.slow] if CASES[name].type == "real" else []) for name in MAPPED],
+)
 def test_maps_stay_on_the_support_and_invert(name):
     """Half of the points are far out, up to 8 sd; the others must come back."""
     lowered = law(name)

@@ -45,6 +45,7 @@ def test_every_weight_matters(name):
         assert float(jnp.max(jnp.abs(leaf))) > 0, jax.tree_util.keystr(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKE)
 def test_batch_axes_broadcast(name):
     """(rows, draws, m) with (rows, 1, p) and one time is the same as every pair on its own."""
@@ -55,6 +56,7 @@ def test_batch_axes_broadcast(name):
     np.testing.assert_allclose(together.reshape(6, -1), alone, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKE)
 def test_bfloat16_is_close(name):
     full, half = (eqx.filter_jit(shaken(MAKE[name](compute=c)))(*inputs()) for c in ("float32", "bfloat16"))
