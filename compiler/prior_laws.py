@@ -185,7 +185,8 @@ def _prior_body(
             draws.extend([None] * (value is None))
         elif name not in types:
             _not_an_argument(env, declaration, statement.name)
-            meant = suggest(name, (it for it in types if it not in places)) if name not in env.declarations else None
+            left = [it for it in types if it not in places and it not in done]
+            meant = None if name in env.declarations else left[0] if len(left) == 1 else suggest(name, left)
             if meant:  # misspelled here, and therefore neither left out nor unknown
                 done[meant] = statement.name
                 scope = replace(scope, params=scope.params | {meant})
