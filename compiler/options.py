@@ -80,6 +80,12 @@ COMPARED = Option(
 )
 PARAMS = Option("params", "expr", None, "a list of params to look at; none: all of the posterior", words=NONE)
 
+
+def _score_sampler(doc: str, *own: Option) -> Block:
+    """A sampler of scores: what all of them take, around its own options."""
+    return Block((DRAWS, COMPOSE, COVARIANCE, *own, SEED), doc, "a posterior and its fits")
+
+
 _CORRECTIONS = (
     Option("corrections", "int", 5, "Langevin steps at a level", lower=1, swept=True),
     Option("delta", "real", 0.1, "their size, in units of the noise's variance", lower=0.0, open=True, swept=True),
@@ -160,101 +166,48 @@ BLOCKS: dict[tuple[str, str], Block] = {
         "denoising score matching: one network for prior and posterior",
         "a prior and a likelihood",
     ),
-    ("sample", "flow_ode"): Block(
-        (
-            DRAWS,
-            COMPOSE,
-            COVARIANCE,
-            Option("solver", "word", "tsit5", "Diffrax solver", words=_words("tsit5", "bosh3", "heun", "euler")),
-            Option("steps", "int", None, "fixed steps; none: adaptive steps", lower=1, words=NONE, swept=True),
-            Option("rtol", "real", 1e-3, "relative tolerance of adaptive steps", lower=0.0, open=True, swept=True),
-            Option("atol", "real", 1e-4, "absolute tolerance of adaptive steps", lower=0.0, open=True, swept=True),
-            Option("max_steps", "int", 4096, "adaptive steps after which the solve fails", lower=1),
-            SEED,
-        ),
+    ("sample", "flow_ode"): _score_sampler(
         "probability-flow ODE",
-        "a posterior and its fits",
+        Option("solver", "word", "tsit5", "Diffrax solver", words=_words("tsit5", "bosh3", "heun", "euler")),
+        Option("steps", "int", None, "fixed steps; none: adaptive steps", lower=1, words=NONE, swept=True),
+        Option("rtol", "real", 1e-3, "relative tolerance of adaptive steps", lower=0.0, open=True, swept=True),
+        Option("atol", "real", 1e-4, "absolute tolerance of adaptive steps", lower=0.0, open=True, swept=True),
+        Option("max_steps", "int", 4096, "adaptive steps after which the solve fails", lower=1),
     ),
-    ("sample", "ddim"): Block(
-        (
-            DRAWS,
-            COMPOSE,
-            COVARIANCE,
-            Option("steps", "int", 100, "steps", lower=1, swept=True),
-            Option("eta", "real", 0.0, "noise: 0 is deterministic, 1 ancestral", lower=0.0, upper=1.0, swept=True),
-            SEED,
-        ),
+    ("sample", "ddim"): _score_sampler(
         "DDIM",
-        "a posterior and its fits",
+        Option("steps", "int", 100, "steps", lower=1, swept=True),
+        Option("eta", "real", 0.0, "noise: 0 is deterministic, 1 ancestral", lower=0.0, upper=1.0, swept=True),
     ),
-    ("sample", "dpmpp"): Block(
-        (DRAWS, COMPOSE, COVARIANCE, Option("steps", "int", 30, "steps", lower=1, swept=True), SEED),
-        "DPM-Solver++(2M)",
-        "a posterior and its fits",
-    ),
-    ("sample", "heun"): Block(
-        (
-            DRAWS,
-            COMPOSE,
-            COVARIANCE,
-            Option("steps", "int", 25, "steps of two evaluations", lower=1, swept=True),
-            Option("churn", "real", 0.0, "noise added and removed again, over all steps", lower=0.0),
-            SEED,
-        ),
+    ("sample", "dpmpp"): _score_sampler("DPM-Solver++(2M)", Option("steps", "int", 30, "steps", lower=1, swept=True)),
+    ("sample", "heun"): _score_sampler(
         "the second-order sampler of EDM",
-        "a posterior and its fits",
+        Option("steps", "int", 25, "steps of two evaluations", lower=1, swept=True),
+        Option("churn", "real", 0.0, "noise added and removed again, over all steps", lower=0.0),
     ),
-    ("sample", "reverse_sde"): Block(
-        (
-            DRAWS,
-            COMPOSE,
-            COVARIANCE,
-            Option("solver", "word", "shark", "Diffrax solver", words=_words("shark", "sra1", "sea", "euler")),
-            Option("steps", "int", 100, "steps", lower=1, swept=True),
-            Option("noise", "real", 1.0, "0 is the flow, 1 the reverse-time equation", lower=0.0, swept=True),
-            SEED,
-        ),
+    ("sample", "reverse_sde"): _score_sampler(
         "reverse-time stochastic differential equation",
-        "a posterior and its fits",
+        Option("solver", "word", "shark", "Diffrax solver", words=_words("shark", "sra1", "sea", "euler")),
+        Option("steps", "int", 100, "steps", lower=1, swept=True),
+        Option("noise", "real", 1.0, "0 is the flow, 1 the reverse-time equation", lower=0.0, swept=True),
     ),
-    ("sample", "belief"): Block(
-        (
-            DRAWS,
-            COMPOSE,
-            COVARIANCE,
-            Option("steps", "int", 100, "updates of the belief", lower=2, swept=True),
-            Option("gamma", "real", 1.0, "noise: 0 is deterministic, 1 the paper's", lower=0.0, swept=True),
-            Option("initial_precision", "real", 1e-2, "of the belief without data", lower=0.0, open=True),
-            Option("final_precision", "real", 1e6, "at which the last guess is the draw", lower=0.0, open=True),
-            SEED,
-        ),
+    ("sample", "belief"): _score_sampler(
         "Bayesian Sample Inference: updates of a Gaussian belief",
-        "a posterior and its fits",
+        Option("steps", "int", 100, "updates of the belief", lower=2, swept=True),
+        Option("gamma", "real", 1.0, "noise: 0 is deterministic, 1 the paper's", lower=0.0, swept=True),
+        Option("initial_precision", "real", 1e-2, "of the belief without data", lower=0.0, open=True),
+        Option("final_precision", "real", 1e6, "at which the last guess is the draw", lower=0.0, open=True),
     ),
-    ("sample", "predictor_corrector"): Block(
-        (
-            DRAWS,
-            COMPOSE,
-            COVARIANCE,
-            Option("steps", "int", 50, "predictor steps", lower=2, swept=True),
-            Option("eta", "real", 0.0, "the predictor's noise, as of ddim", lower=0.0, upper=1.0, swept=True),
-            *_CORRECTIONS,
-            SEED,
-        ),
+    ("sample", "predictor_corrector"): _score_sampler(
         "a DDIM step, then Langevin steps, at every level",
-        "a posterior and its fits",
+        Option("steps", "int", 50, "predictor steps", lower=2, swept=True),
+        Option("eta", "real", 0.0, "the predictor's noise, as of ddim", lower=0.0, upper=1.0, swept=True),
+        *_CORRECTIONS,
     ),
-    ("sample", "langevin"): Block(
-        (
-            DRAWS,
-            COMPOSE,
-            COVARIANCE,
-            Option("steps", "int", 100, "noise levels", lower=1, swept=True),
-            *_CORRECTIONS,
-            SEED,
-        ),
+    ("sample", "langevin"): _score_sampler(
         "annealed Langevin dynamics, a baseline: many levels and corrections are needed",
-        "a posterior and its fits",
+        Option("steps", "int", 100, "noise levels", lower=1, swept=True),
+        *_CORRECTIONS,
     ),
     ("sample", "nuts"): Block(
         (

@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.samplers.base import AbstractSampler, Stats, start, stats
-from bsi.runtime.samplers.frozen import frozen_step
+from bsi.runtime.samplers.frozen import ddim_step
 from bsi.runtime.schedule import AbstractSchedule, LogLinear
 from bsi.runtime.score import Denoiser
 
@@ -29,10 +29,7 @@ class Ddim(AbstractSampler):
 
         def step(u: Array, ends: tuple[Array, Array, Array]) -> tuple[Array, None]:
             now, then, index = ends
-            deterministic = isinstance(self.eta, float) and self.eta == 0  # an array: a sweep, compiled once
-            noise = 0.0 if deterministic else jr.normal(jr.fold_in(walk, index), shape, dtype)
-            fresh = -(self.eta**2) * jnp.expm1(now - then)
-            return frozen_step(u, denoiser(u, now), now, then, fresh, noise), None
+            return ddim_step(denoiser, jr.fold_in(walk, index), u, now, then, self.eta), None
 
         u = start(denoiser, begin, shape, grid[0], dtype)
         u, _ = jax.lax.scan(step, u, (grid[:-1], grid[1:], jnp.arange(self.steps - 1)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.process import signal_noise
+from bsi.runtime.score import Denoiser
 
 
 def frozen_step(
@@ -24,3 +26,17 @@ def frozen_step(
     a, s = signal_noise(now)
     a1, s1 = signal_noise(then)
     return a1 * theta + s1 * (jnp.sqrt(1.0 - fresh) * (u - a * theta) / s + jnp.sqrt(fresh) * noise)
+
+
+def ddim_step(
+    denoiser: Denoiser,
+    key: PRNGKeyArray,
+    u: Float[Array, "n m"],
+    now: Float[Array, ""],
+    then: Float[Array, ""],
+    eta: float | Float[Array, ""],
+) -> Float[Array, "n m"]:
+    """The frozen step that renews `eta²` of what an ancestral one does; no noise is drawn for `eta = 0.0`."""
+    deterministic = isinstance(eta, float) and eta == 0  # an array: a sweep, compiled once
+    noise = 0.0 if deterministic else jr.normal(key, u.shape, u.dtype)
+    return frozen_step(u, denoiser(u, now), now, then, -(eta**2) * jnp.expm1(now - then), noise)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.process import signal_noise
 from bsi.runtime.samplers.base import AbstractSampler, Stats, start, stats
-from bsi.runtime.samplers.frozen import frozen_step
+from bsi.runtime.samplers.frozen import ddim_step
 from bsi.runtime.schedule import AbstractSchedule, LogLinear
 from bsi.runtime.score import Denoiser
 
@@ -55,9 +55,7 @@ class PredictorCorrector(AbstractSampler):
 
         def step(u: Array, ends: tuple[Array, Array, Array]) -> tuple[Array, None]:
             now, then, index = ends
-            deterministic = isinstance(self.eta, float) and self.eta == 0  # an array: a sweep, compiled once
-            noise = 0.0 if deterministic else jr.normal(jr.fold_in(walk, index), shape, dtype)
-            u = frozen_step(u, denoiser(u, now), now, then, -(self.eta**2) * jnp.expm1(now - then), noise)
+            u = ddim_step(denoiser, jr.fold_in(walk, index), u, now, then, self.eta)
             return langevin_steps(denoiser, jr.fold_in(correct, index), u, then, self.corrections, self.delta), None
 
         u = start(denoiser, begin, shape, grid[0], dtype)
