@@ -73,14 +73,18 @@ class AbstractProcess(eqx.Module):
         return self.signal(log_snr) * theta + jnp.sqrt(self.clock(log_snr)) * noise
 
 
-class VP(AbstractProcess):
-    """Variance preserving: `c = τ = η`; state `u = a θ + s ε`, time `ln η`."""
+class AbstractDiffusion(AbstractProcess):
+    """`c = τ = η`; its processes differ in what their papers write."""
 
     def signal(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
         return jnp.exp(log_snr)
 
     def clock(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
         return jnp.exp(log_snr)
+
+
+class VP(AbstractDiffusion):
+    """Variance preserving: `c = τ = η`; state `u = a θ + s ε`, time `ln η`."""
 
     def scale(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
         eta = jnp.exp(log_snr)
@@ -93,14 +97,8 @@ class VP(AbstractProcess):
         return time
 
 
-class VE(AbstractProcess):
+class VE(AbstractDiffusion):
     """Variance exploding, and EDM (Karras et al. 2022): `c = τ = η`; state `y = θ + σ ε`, time `σ = η^(-1/2)`."""
-
-    def signal(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
-        return jnp.exp(log_snr)
-
-    def clock(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
-        return jnp.exp(log_snr)
 
     def scale(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
         return jnp.exp(log_snr)
@@ -142,17 +140,11 @@ class Belief(AbstractProcess):
         return 2.0 * jnp.log(self.initial * jnp.expm1(jnp.log(time / self.initial))) - jnp.log(time)
 
 
-class BFN(AbstractProcess):
+class BFN(AbstractDiffusion):
     """Bayesian flow networks (arXiv 2308.07037) for continuous data: mean `μ`, precision `ρ` from 1.
 
     `c = τ = ρ - 1 = η`; state `μ = z/ρ`, time `ρ`. Unlike a belief with λ₀ = 1 it starts at exactly `μ = 0`.
     """
-
-    def signal(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
-        return jnp.exp(log_snr)
-
-    def clock(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
-        return jnp.exp(log_snr)
 
     def scale(self, log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
         return 1.0 + jnp.exp(log_snr)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.nets.base import AbstractNetwork, Linear
-from bsi.runtime.nets.image import Attention, Context, Image, dense, layer_norm
+from bsi.runtime.nets.image import Attention, Context, Image, dense, layer_norm, paired
 
 
 class Block(eqx.Module):
@@ -78,12 +78,8 @@ class DiT(AbstractNetwork):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "*o m"]:
-        context = self.context(time, condition)
-        batch = jnp.broadcast_shapes(state.shape[:-1], context.shape[:-1])
-        c = jnp.broadcast_to(context, (*batch, context.shape[-1])).reshape(-1, context.shape[-1])
-        x = jnp.broadcast_to(state, (*batch, state.shape[-1])).reshape(-1, state.shape[-1])
-        c, x = c.astype(self.compute), x.astype(self.compute)
-        tokens = dense(self.enter, self._patches(x))
+        batch, x, c = paired(state, self.context(time, condition), self.compute)
+        tokens = dense(self.enter, self._patches(x.astype(self.compute)))
         tokens = tokens + self._positions(tokens.shape[-1]).astype(self.compute)
         for block in self.blocks:
             tokens = block(tokens, c)

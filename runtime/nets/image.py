@@ -44,6 +44,15 @@ class Context(eqx.Module):
         return jax.nn.silu(self.mix(jax.nn.silu(self.time(time_features(time)) + self.condition(condition))))
 
 
+def paired(
+    state: Float[Array, "*b m"], context: Float[Array, "*c w"], precision: str
+) -> tuple[tuple[int, ...], Float[Array, "n m"], Float[Array, "n w"]]:
+    """The batch that both broadcast to, and the two with it as one axis, the context in `precision`."""
+    batch = jnp.broadcast_shapes(state.shape[:-1], context.shape[:-1])
+    x, c = (jnp.broadcast_to(v, (*batch, v.shape[-1])).reshape(-1, v.shape[-1]) for v in (state, context))
+    return batch, x, c.astype(precision)
+
+
 class Conv(eqx.Module):
     """A convolution with zero padding, `size` by `size`; weights N(0, gain²/inputs)."""
 

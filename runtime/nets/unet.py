@@ -12,7 +12,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.nets.base import AbstractNetwork, Linear
-from bsi.runtime.nets.image import Attention, Context, Conv, Image, dense, group_norm
+from bsi.runtime.nets.image import Attention, Context, Conv, Image, dense, group_norm, paired
 
 GROUPS = 8
 
@@ -111,10 +111,7 @@ class UNet(AbstractNetwork):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "*o m"]:
-        context = self.context(time, condition)
-        batch = jnp.broadcast_shapes(state.shape[:-1], context.shape[:-1])
-        c = jnp.broadcast_to(context, (*batch, context.shape[-1])).reshape(-1, context.shape[-1]).astype(self.compute)
-        x = jnp.broadcast_to(state, (*batch, self.image.m))
+        batch, x, c = paired(state, self.context(time, condition), self.compute)
         x = x.reshape(-1, self.image.height, self.image.width, self.image.channels)
         x = self.enter(self._features(x).astype(self.compute))
         skips: list[Array] = []
