@@ -69,6 +69,13 @@ COMPOSE = Option("compose", "word", "gauss", "how scores of several factors comb
 COVARIANCE = Option(
     "covariance", "word", "moments", "where the covariances of gauss come from", words=_words("moments")
 )
+LOG_DENSITY = Option(
+    "log_density",
+    "word",
+    None,
+    "`lp` of every draw by the flow of its denoiser; hutchinson: an estimate, for many params",
+    words=_words("exact", "hutchinson") | NONE,
+)
 
 REQUIRED = "required"  # the default of an `expr` that has none
 OUTPUT = Option("output", "expr", None, "what is kept of the state, by the state and `t`; none: all", words=NONE)
@@ -83,7 +90,7 @@ PARAMS = Option("params", "expr", None, "a list of params to look at; none: all 
 
 def _score_sampler(doc: str, *own: Option) -> Block:
     """A sampler of scores: what all of them take, around its own options."""
-    return Block((DRAWS, COMPOSE, COVARIANCE, *own, SEED), doc, "a posterior and its fits")
+    return Block((DRAWS, COMPOSE, COVARIANCE, *own, LOG_DENSITY, SEED), doc, "a posterior and its fits")
 
 
 _CORRECTIONS = (

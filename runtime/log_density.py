@@ -20,6 +20,8 @@ from bsi.runtime.process import signal_noise
 from bsi.runtime.schedule import CLEAN, NOISE
 from bsi.runtime.score import Denoiser
 
+STATES, NUMBERS = 65_536, 2**22  # points times directions of one solve, and their coordinates: what bounds memory
+
 
 class FlowDensity(eqx.Module):
     """`probes = None`: exact divergence, m derivatives an evaluation; else Hutchinson's estimate with that many random
@@ -35,10 +37,31 @@ class FlowDensity(eqx.Module):
     def __call__(
         self, denoiser: Denoiser, z: Float[Array, "n m"], key: PRNGKeyArray | None = None
     ) -> tuple[Float[Array, " n"], dict[str, Array]]:
-        """`ln p(z)` of every row in working coordinates, and stats (`evaluations`, `failed`).
+        """`ln p(z)` of every row in working coordinates, and stats: `evaluations` of one state and `failed`, and of
+        every row the `standard_error` of Hutchinson's estimate (0 where the divergence is exact).
+
+        Rows are taken as many at a time as memory allows.
 
         **Arguments:** `key` is needed with `probes`.
         """
+        n, m = z.shape
+        directions = m if self.probes is None else self.probes
+        size = max(1, min(n, STATES // directions, NUMBERS // (directions * m)))
+        count = -(-n // size)
+        chunks = jnp.concatenate([z, jnp.broadcast_to(z[-1:], (count * size - n, m))]).reshape(count, size, m)
+
+        def chunk(part: tuple[Array, Array]) -> tuple[Array, dict[str, Array]]:
+            number, z = part
+            return self._solve(denoiser, z, None if key is None else jr.fold_in(key, number))
+
+        values, stats = jax.lax.map(chunk, (jnp.arange(count), chunks))
+        return values.reshape(-1)[:n], {
+            "evaluations": jnp.max(stats["evaluations"]),
+            "failed": jnp.any(stats["failed"]),
+            "standard_error": stats["standard_error"].reshape(-1)[:n],
+        }
+
+    def _solve(self, denoiser: Denoiser, z: Float[Array, "n m"], key: PRNGKeyArray | None) -> tuple[Array, dict]:
         n, m = z.shape
         directions = self._directions(key, n, m, z.dtype)
 
@@ -55,8 +78,7 @@ class FlowDensity(eqx.Module):
                 return value, jnp.sum(change * direction, -1)
 
             value, parts = jax.vmap(along, out_axes=(None, 0))(directions)
-            share = 1.0 if self.probes is None else 1.0 / self.probes
-            return value, share * jnp.sum(parts, 0)
+            return value, jnp.sum(parts, 0, keepdims=True) if self.probes is None else parts
 
         clean, noise = jnp.asarray(self.upper, z.dtype), jnp.asarray(self.lower, z.dtype)
         a, _ = signal_noise(clean)
@@ -66,22 +88,24 @@ class FlowDensity(eqx.Module):
             clean,
             noise,
             jnp.asarray(-0.1, z.dtype),
-            (a * z, jnp.zeros(n, z.dtype)),
+            (a * z, jnp.zeros((self.probes or 1, n), z.dtype)),
             stepsize_controller=diffrax.PIDController(rtol=self.rtol, atol=self.atol),
             max_steps=self.max_steps,
             throw=False,
         )
         assert solution.ys is not None
-        u, minus = solution.ys[0][-1], solution.ys[1][-1]
+        u, estimates = solution.ys[0][-1], solution.ys[1][-1]
         a, s = signal_noise(noise)
         gap = u - a * denoiser(u, noise)
         base = -0.5 * jnp.sum(gap**2, -1) / s**2 - m * jnp.log(s) - 0.5 * m * math.log(2 * math.pi)
+        spread = jnp.std(estimates, 0) / math.sqrt(max(len(estimates) - 1, 1))
         stats = {
             "evaluations": 6 * solution.stats["num_steps"] + 1,
             "failed": ~diffrax.is_successful(solution.result),
+            "standard_error": spread,
         }
-        # minus = ∫ from clean to noise of the divergence = -∫ from noise to clean
-        return base + minus, stats
+        # estimates: ∫ from clean to noise of the divergence = -∫ from noise to clean
+        return base + jnp.mean(estimates, 0), stats
 
     def _directions(self, key: PRNGKeyArray | None, n: int, m: int, dtype: Any) -> Float[Array, "k n m"]:
         if self.probes is None:

@@ -18,6 +18,7 @@ from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower, NoScor
 from bsi.compiler.options import BLOCKS
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
+from bsi.jobs.density import log_density_of
 from bsi.jobs.pointwise import save_pointwise
 from bsi.runtime.files import save_arrays
 from bsi.runtime.samplers import (
@@ -63,9 +64,10 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
         sampler: AbstractSampler, target: Any, key: Array, draws: int
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         z, stats = sampler.sample(target, key, (draws, m))
-        return jax.vmap(to_params)(z), stats
+        return jax.vmap(to_params)(z), stats | log_density(target, z, jr.fold_in(key, 1))
 
     to_params, m = target.coordinates.to_params, target.coordinates.m
+    log_density = log_density_of(node, target.coordinates)
     sweeps = sweeps_of(program, node)
     points = grid(program, sweeps)
     params: list[dict[str, np.ndarray]] = []
@@ -94,8 +96,10 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     arrays = {n: np.stack([p[n] for p in params]).reshape(*shape, 1, *params[0][n].shape) for n in posterior.params}
     save_arrays(folder / DRAWS, arrays)
     save_pointwise(context, node, folder, arrays, len(shape) + 2)
-    save_arrays(folder / STATS, {n: np.stack([s[n] for s in stats]).reshape(shape) for n in stats[0]})
-    return {"sweeps": list(sweeps), "info": {name: max(float(s[name]) for s in stats) for name in stats[0]}}
+    scalars = [name for name, value in stats[0].items() if value.ndim == 0]  # the others have a value for every draw
+    axes = {name: shape if name in scalars else (*shape, 1, *value.shape) for name, value in stats[0].items()}
+    save_arrays(folder / STATS, {n: np.stack([s[n] for s in stats]).reshape(axes[n]) for n in stats[0]})
+    return {"sweeps": list(sweeps), "info": {name: max(float(s[name]) for s in stats) for name in scalars}}
 
 
 def _traced(node: Sample, point: dict[str, float]) -> dict[str, Array]:
@@ -116,6 +120,9 @@ def _raise_for(
         count = f"{int(stats['non_finite'])} of {options['draws']} draws are not finite"
         help = "check that the data lie where the prior predictive does, or train longer"
         raise _failure(context, node, "R104", count, point, help)
+    if stats.get("lp_failed", False):
+        help = "train longer, or leave the density out: `log_density = none`"
+        raise _failure(context, node, "R119", "the flow of its log density took too many steps", point, help)
 
 
 def _failure(context: Context, node: Sample, code: str, what: str, point: dict[str, float], help: str) -> JobFailure:

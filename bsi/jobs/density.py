@@ -1,0 +1,45 @@
+"""Log density of draws, or of any values of the params, by the flow ODE of the denoiser that they are sampled with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from bsi.compiler.ir import Sample
+from bsi.compiler.lower.coordinates import Coordinates
+from bsi.runtime.log_density import FlowDensity
+from bsi.runtime.score import Denoiser
+
+_PROBES = 8
+DENSITIES = {"exact": FlowDensity(), "hutchinson": FlowDensity(probes=_PROBES)}
+
+PerDraw = Callable[[Denoiser, Array, Array], dict[str, Array]]
+
+
+def log_density_of(node: Sample, coordinates: Coordinates) -> PerDraw:
+    """`(denoiser, z, key) -> stats` of draws `z` (n, m), as the option `log_density` asks; none, no stats.
+
+    `lp` (n,) is `ln p` of the params in declared coordinates, `ln p(z) - ln |∂θ/∂z|`; `lp_se` (n,) the standard error
+    of an estimate. The rest are scalars.
+    """
+    flow = DENSITIES.get(dict(node.options)["log_density"])
+    return (lambda denoiser, z, key: {}) if flow is None else (lambda *given: declared(flow, coordinates, *given))
+
+
+def declared(
+    flow: FlowDensity, coordinates: Coordinates, denoiser: Denoiser, z: Array, key: Array
+) -> dict[str, Array]:
+    """Stats of the density in declared coordinates at working coordinates `z` (n, m)."""
+    value, stats = flow(denoiser, z, key)
+    lp = value - jax.vmap(coordinates.log_jacobian)(z)
+    error = {} if flow.probes is None else {"lp_se": stats["standard_error"]}
+    return {
+        "lp": lp,
+        **error,
+        "lp_evaluations": stats["evaluations"],
+        "lp_failed": stats["failed"],
+        "lp_non_finite": jnp.sum(~jnp.isfinite(lp)),
+    }
