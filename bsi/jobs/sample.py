@@ -50,14 +50,22 @@ SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
 }
 
 
+def composed(context: Context, node: Sample) -> ComposedPosterior:
+    """The denoisers that `node` samples with, from the fits in the store."""
+    program = context.program
+    trains = [program.trains[name] for name in node.fits]
+    fits = {train.likelihood: context.fit(train) for train in trains}
+    kind = dict(trains[0].options)["coordinates"] if trains else "rosenblatt"
+    return ComposedPosterior(
+        context.lowered, program.posteriors[node.posterior], kind, fits, dict(node.options)["compose"]
+    )
+
+
 def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     """Draws on the declared scale, and what the sampler says of them."""
     program = context.program
     posterior = program.posteriors[node.posterior]
-    trains = [program.trains[name] for name in node.fits]
-    fits = {train.likelihood: context.fit(train) for train in trains}
-    kind = dict(trains[0].options)["coordinates"] if trains else "rosenblatt"
-    target = ComposedPosterior(context.lowered, posterior, kind, fits, dict(node.options)["compose"])
+    target = composed(context, node)
 
     @eqx.filter_jit
     def draw(
