@@ -1,13 +1,18 @@
-"""The evidence lower bound of Bayesian Sample Inference (arXiv 2502.07580): what its networks are judged by.
+"""Evidence lower bounds: what a denoiser is worth as a generative model, in nats.
 
-A belief about θ starts as N(0, 1/λ₀), known to both ends of a channel, so there is no prior term. Sending noisy
-measurements of θ up to precision λ_M costs `½ α ‖θ - θ̂‖²` nats each, and then θ itself is decoded from the last belief:
+Noisy measurements of θ raise the precision p of what is known of it from p₀ to p_M; each costs `½ dp ‖θ - θ̂‖²` nats,
+and then θ itself is decoded from the last guess:
 
-    -ln p(θ) ≤ L + R,   L_∞ = ½ ∫ ‖θ - θ̂(μ_λ)‖² dλ,   L^k = ½ Σ (λ_{i+1} - λ_i) ‖θ - θ̂(μ_{λ_i})‖².
+    -ln p(θ) ≤ K + L + R,   L_∞ = ½ ∫ ‖θ - θ̂_p‖² dp,   L^k = ½ Σ (p_{i+1} - p_i) ‖θ - θ̂_{p_i}‖².
+
+A `clock` says which precision: of a belief (Bayesian Sample Inference, arXiv 2502.07580), the signal-to-noise ratio of
+a diffusion (VDM, arXiv 2107.00630), or the accuracy of a Bayesian flow network (arXiv 2308.07037). K is what the start
+costs: nothing where its law is known to both ends.
 """
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Callable
 from typing import Literal
@@ -23,58 +28,115 @@ from bsi.runtime.process import signal_noise
 
 BatchDenoiser = Callable[[Float[Array, "n m"], Float[Array, " n"]], Float[Array, "n m"]]
 """`(u, ln η) -> E[θ | u]`, every row at a noise level of its own."""
+Proposal = Literal["log_uniform", "uniform"]
 
-BIN_PRECISION = 61.5  # λ_M Δ² at which bins of width Δ are as good as decoded (METHODS §2)
+BIN_PRECISION = 61.5  # p_M Δ² at which bins of width Δ are as good as decoded (METHODS §2)
+INITIAL, FINAL = 1e-2, 1e6
+
+
+class AbstractClock(eqx.Module):
+    """The precision in which a bound counts."""
+
+    @abc.abstractmethod
+    def log_snr(self, initial: float, passed: Float[Array, " n"]) -> Float[Array, " n"]:
+        """`ln η` where `ln p = ln p₀ + passed`."""
+
+    @abc.abstractmethod
+    def start(self, initial: float, theta: Float[Array, "n m"]) -> Float[Array, " n"]:
+        """`K`: nats to tell the receiver where the process starts."""
+
+
+class BeliefClock(AbstractClock):
+    """`p = λ`, the precision of a belief that starts as N(0, 1/λ₀), for free: `η = (λ - λ₀)²/λ` is 0 there."""
+
+    def log_snr(self, initial: float, passed: Float[Array, " n"]) -> Float[Array, " n"]:
+        return 2.0 * jnp.log(initial * jnp.expm1(passed)) - passed - math.log(initial)
+
+    def start(self, initial: float, theta: Float[Array, "n m"]) -> Float[Array, " n"]:
+        return jnp.zeros(len(theta), theta.dtype)
+
+
+class DiffusionClock(AbstractClock):
+    """`p = η` of a diffusion (VDM); it starts noisy but not blind: `K = KL(N(a θ, s²) ‖ N(0, 1))` at `η₀`."""
+
+    def log_snr(self, initial: float, passed: Float[Array, " n"]) -> Float[Array, " n"]:
+        return math.log(initial) + passed
+
+    def start(self, initial: float, theta: Float[Array, "n m"]) -> Float[Array, " n"]:
+        entropy = math.log1p(initial) - initial / (1.0 + initial)
+        squares = initial / (1.0 + initial) * jnp.sum(theta**2, -1)
+        return 0.5 * (squares + theta.shape[-1] * entropy)
+
+
+class FlowClock(AbstractClock):
+    """`p = ρ = 1 + η`, the accuracy of a Bayesian flow network: it starts at ρ = 1 knowing nothing, for free."""
+
+    def log_snr(self, initial: float, passed: Float[Array, " n"]) -> Float[Array, " n"]:
+        return jnp.log(jnp.expm1(passed))
+
+    def start(self, initial: float, theta: Float[Array, "n m"]) -> Float[Array, " n"]:
+        return jnp.zeros(len(theta), theta.dtype)
 
 
 class Elbo(eqx.Module):
     """Bounds on `-ln p(θ)` in nats, one unbiased estimate a row; rows share a low-discrepancy set of noise levels."""
 
-    initial: float = 1e-2  # λ₀
-    final: float = 1e6  # λ_M, also the precision of the reconstruction
+    initial: float = INITIAL  # p₀; 1 of a Bayesian flow network
+    final: float = FINAL  # p_M, also the precision of the reconstruction
+    clock: AbstractClock = BeliefClock()
 
     @staticmethod
-    def for_bins(width: float, initial: float = 1e-2) -> Elbo:
+    def for_bins(width: float, initial: float = INITIAL, clock: AbstractClock | None = None) -> Elbo:
         """The bound for data quantised to bins of `width`."""
-        return Elbo(initial, BIN_PRECISION / width**2)
+        return Elbo(initial, BIN_PRECISION / width**2, clock or BeliefClock())
 
     @property
     def span(self) -> float:
-        """`ln(λ_M/λ₀)`."""
+        """`ln(p_M/p₀)`."""
         return math.log(self.final / self.initial)
+
+    def levels(
+        self, share: Float[Array, " n"], proposal: Proposal = "log_uniform"
+    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+        """Where to estimate `L_∞`, by numbers uniform in [0, 1): `ln(p/p₀)`, and the weight of `½ ‖θ - θ̂‖²` there.
+
+        p is log-uniform or, for comparison, uniform on [p₀, p_M].
+        """
+        if proposal == "log_uniform":
+            passed = self.span * share
+            return passed, self.initial * jnp.exp(passed) * self.span
+        return jnp.log1p(share * math.expm1(self.span)), jnp.full_like(share, self.final - self.initial)
 
     def infinite(
         self,
         denoiser: BatchDenoiser,
         key: PRNGKeyArray,
         theta: Float[Array, "n m"],
-        proposal: Literal["log_uniform", "uniform"] = "log_uniform",
+        proposal: Proposal = "log_uniform",
     ) -> Float[Array, " n"]:
-        """`L_∞`, by λ drawn log-uniformly (or, for comparison, uniformly) on [λ₀, λ_M]."""
+        """`L_∞`."""
         which, noise = jr.split(key)
-        share = low_discrepancy(which, len(theta), theta.dtype)
-        if proposal == "log_uniform":
-            passed = self.span * share
-            weight = self.initial * jnp.exp(passed) * self.span
-        else:
-            passed = jnp.log1p(share * math.expm1(self.span))
-            weight = jnp.full_like(share, self.final - self.initial)
-        return 0.5 * weight * self._squared_error(denoiser, noise, theta, passed)
+        passed, weight = self.levels(low_discrepancy(which, len(theta), theta.dtype), proposal)
+        return 0.5 * weight * self.squared_error(denoiser, noise, theta, passed)
 
     def finite(
-        self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Float[Array, "n m"], steps: int
+        self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Float[Array, "n m"], steps: int | Float[Array, ""]
     ) -> Float[Array, " n"]:
         """`L^k` for k log-linear steps at their left end points; it falls to `L_∞` under nested refinement."""
         which, noise = jr.split(key)
         index = jnp.floor(low_discrepancy(which, len(theta), theta.dtype) * steps)
         passed = self.span * index / steps
-        weight = steps * self.initial * jnp.exp(passed) * math.expm1(self.span / steps)
-        return 0.5 * weight * self._squared_error(denoiser, noise, theta, passed)
+        weight = steps * self.initial * jnp.exp(passed) * jnp.expm1(self.span / steps)
+        return 0.5 * weight * self.squared_error(denoiser, noise, theta, passed)
+
+    def start(self, theta: Float[Array, "n m"]) -> Float[Array, " n"]:
+        """`K`."""
+        return self.clock.start(self.initial, theta)
 
     def reconstruction(
         self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Float[Array, "n m"], bins: Bins | None = None
     ) -> Float[Array, " n"]:
-        """`R`: nats to decode θ from a Gaussian of precision λ_M at the last guess; with `bins`, its probability of the
+        """`R`: nats to decode θ from a Gaussian of precision p_M at the last guess; with `bins`, its probability of the
         bin that holds θ."""
         guess = self._guess(denoiser, key, theta, jnp.full(len(theta), self.span, theta.dtype))
         if bins is not None:
@@ -82,12 +144,14 @@ class Elbo(eqx.Module):
         squares = self.final * jnp.sum((theta - guess) ** 2, -1)
         return 0.5 * squares + 0.5 * theta.shape[-1] * math.log(2 * math.pi / self.final)
 
-    def _squared_error(self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Array, passed: Array) -> Array:
+    def squared_error(
+        self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Float[Array, "n m"], passed: Float[Array, " n"]
+    ) -> Float[Array, " n"]:
+        """`‖θ - θ̂‖²` where `ln p = ln p₀ + passed`."""
         return jnp.sum((theta - self._guess(denoiser, key, theta, passed)) ** 2, -1)
 
     def _guess(self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Array, passed: Array) -> Array:
-        """θ̂ of a belief that has reached `ln λ = ln λ₀ + passed`."""
-        log_snr = 2.0 * jnp.log(self.initial * jnp.expm1(passed)) - passed - math.log(self.initial)
+        log_snr = self.clock.log_snr(self.initial, passed)
         a, s = signal_noise(log_snr[:, None])
         return denoiser(a * theta + s * jr.normal(key, theta.shape, theta.dtype), log_snr)
 

@@ -1,4 +1,4 @@
-"""The BSI bound on Gaussian data with the exact denoiser, where everything is an integral."""
+"""The bounds on Gaussian data with the exact denoiser, where everything is an integral."""
 
 import jax
 import jax.numpy as jnp
@@ -8,10 +8,12 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from bsi.runtime.elbo import Bins, Elbo, bits_per_dim, low_discrepancy
+from bsi.runtime.elbo import BeliefClock, Bins, DiffusionClock, Elbo, FlowClock, bits_per_dim, low_discrepancy
 from bsi.runtime.process import signal_noise
 
 VARIANCE, M, N = 0.49, 3, 200_000
+ENTROPY = 0.5 * M * np.log(2 * np.pi * np.e * VARIANCE)
+OTHERS = [Elbo(1e-2, 1e3, DiffusionClock()), Elbo(1.0, 1e3, FlowClock())]
 
 
 def denoiser(u, log_snr):
@@ -69,14 +71,60 @@ def test_gap_to_the_entropy(initial):
     At λ_M = 1e6 the reconstruction with the exact denoiser is the Gaussian's own entropy up to 1e-5.
     """
     elbo = Elbo(initial, 1e6)
-    entropy = 0.5 * M * np.log(2 * np.pi * np.e * VARIANCE)
     guess = minimum(elbo.final, initial) * elbo.final  # λ_M E‖θ - θ̂‖²
     bound = infinite(elbo) + 0.5 * guess + 0.5 * M * np.log(2 * np.pi / elbo.final)
     ends = np.log([initial, elbo.final])
     # dη = (1 - (λ₀/λ)²) dλ: the diffusion bound integrates over η, BSI's over λ
     gap = 0.5 * quad(lambda t: np.exp(t) * minimum(np.exp(t), initial) * (initial / np.exp(t)) ** 2, *ends)[0]
-    np.testing.assert_allclose(bound - entropy, gap, atol=2e-5 + 1e-6 * abs(bound))
+    np.testing.assert_allclose(bound - ENTROPY, gap, atol=2e-5 + 1e-6 * abs(bound))
     assert 0 < gap < 0.5 * initial * M * VARIANCE
+
+
+def eta_minimum(eta):
+    """`E‖θ - θ̂‖²` at a signal-to-noise ratio."""
+    return M * VARIANCE / (1 + eta * VARIANCE)
+
+
+@pytest.mark.parametrize("elbo", OTHERS, ids=["vdm", "bfn"])
+def test_other_clocks(theta, elbo):
+    """A diffusion counts η itself, a Bayesian flow network ρ = 1 + η: both are `½ ln(1 + c η)` of a Gaussian."""
+    below = 0.0 if elbo.initial == 1.0 else elbo.initial
+    above = elbo.final - 1.0 if elbo.initial == 1.0 else elbo.final
+    truth = 0.5 * M * np.log((1 + above * VARIANCE) / (1 + below * VARIANCE))
+    within(jax.jit(lambda k: elbo.infinite(denoiser, k, theta))(jr.key(1)), truth)
+    edges = np.geomspace(elbo.initial, elbo.final, 21)
+    steps = 0.5 * np.sum(np.diff(edges) * eta_minimum(edges[:-1] - (elbo.initial == 1.0)))
+    within(elbo.finite(denoiser, jr.key(2), theta, 20), steps)
+    assert steps > truth
+
+
+def test_the_start_of_a_diffusion(theta):
+    """K is a divergence of two Gaussians; a belief and a Bayesian flow network start where the receiver knows."""
+    elbo = Elbo(0.3, 1e3, DiffusionClock())
+    a2, s2 = 0.3 / 1.3, 1 / 1.3
+    truth = 0.5 * (M * (s2 - 1 - np.log(s2)) + a2 * np.sum(np.asarray(theta) ** 2, -1))
+    np.testing.assert_allclose(elbo.start(theta), truth, rtol=1e-5)
+    for clock in (BeliefClock(), FlowClock()):
+        assert not np.any(Elbo(1.0, 1e3, clock).start(theta))
+
+
+@pytest.mark.parametrize("initial", [1e-3, 1e-1])
+def test_gaps_of_three_processes(initial):
+    """At one p₀ a flow network wastes nothing, a diffusion `KL(q(u_0) ‖ N(0, 1)) = O(η₀²)`, a belief `O(λ₀)`.
+
+    The diffusion's whole bound, start included, exceeds the entropy by exactly the first of these.
+    """
+    above = 1e6
+    decoded = 0.5 * above * eta_minimum(above) + 0.5 * M * np.log(2 * np.pi / above)
+    flow = 0.5 * M * np.log(1 + above * VARIANCE) + decoded - ENTROPY
+    measured = 0.5 * M * np.log((1 + above * VARIANCE) / (1 + initial * VARIANCE))
+    elbo = Elbo(initial, above, DiffusionClock())
+    start = float(elbo.start(jnp.full((1, M), np.sqrt(VARIANCE)))[0])  # linear in θ², so at its mean
+    diffusion = measured + start + decoded - ENTROPY
+    variance = (1 + initial * VARIANCE) / (1 + initial)
+    np.testing.assert_allclose(diffusion, 0.5 * M * (variance - 1 - np.log(variance)), atol=2e-5)
+    belief = infinite(Elbo(initial, above)) + decoded - ENTROPY
+    assert abs(flow) < 2e-5 and diffusion < 0.2 * belief and belief < 0.5 * initial * M * VARIANCE + 2e-5
 
 
 def test_reconstruction_of_continuous_data(theta):
