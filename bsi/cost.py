@@ -80,11 +80,11 @@ def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
     if pairs is not None:
         source = f"{pairs.rows:_} pairs"
     elif drawn is not None and drawn.rows:
-        source += f" from {drawn.rows:_} draws"
+        source = f"{drawn.rows:_} draws" if train.likelihood is None else f"{source} from {drawn.rows:_} draws"
     parameters = lowered.parameter_count(train)
     return {
         "words": f"{options.steps:_} steps × {options.batch} of {source}, {parameters:_} parameters",
-        "simulations": options.steps * options.batch if table is None and pairs is None else None,
+        "simulations": options.steps * options.batch if source.startswith("fresh") else None,
         "parameters": parameters,
     }
 

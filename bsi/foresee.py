@@ -85,7 +85,8 @@ def _train(program: Program, lowered: LoweredModel, name: str) -> int:
         x = jax.ShapeDtypeStruct((batch, 2 * x.shape[1]), x.dtype)  # rows `(x, seen)`
 
     def losses(fit: Fit, z: Any, x: Any, log_snr: Any) -> Any:
-        return fit.score.loss(z, x, z, log_snr, log_snr), fit.moments.loss(z, x)
+        score = fit.score.loss(z, x, z, log_snr, log_snr)
+        return score if fit.moments is None else (score, fit.moments.loss(z, x))
 
     level = jax.ShapeDtypeStruct((batch,), z.dtype)
     return sum(_heavy(losses, lowered.like(train), z, x, level)) + _COPIES * 4 * lowered.parameter_count(train)

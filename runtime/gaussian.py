@@ -22,12 +22,13 @@ _FLOOR = (
 class Gaussian(eqx.Module):
     """`N(mean, basis diag(variance) basisᵀ)`; the mean is affine in features, or constant when `slope` is None.
 
-    Without a slope it may have batch axes, one Gaussian for each.
+    Without a slope it may have batch axes, one Gaussian for each. Without a basis its axes are the coordinates: then
+    nothing here takes more than m numbers, and an image stays one.
     """
 
     mean: Float[Array, "*b m"]
     slope: Float[Array, "m p"] | None
-    basis: Float[Array, "*c m m"]
+    basis: Float[Array, "*c m m"] | None
     variance: Float[Array, "*c m"]
 
     @property
@@ -42,11 +43,11 @@ class Gaussian(eqx.Module):
 
     def whiten(self, centred: Float[Array, "*b m"]) -> Float[Array, "*o m"]:
         """Coordinates along the principal axes, not yet scaled."""
-        return _times(centred, self.basis)
+        return centred if self.basis is None else _times(centred, self.basis)
 
     def unwhiten(self, w: Float[Array, "*b m"]) -> Float[Array, "*o m"]:
         """Inverse of `whiten`."""
-        return _times(w, jnp.swapaxes(self.basis, -1, -2))
+        return w if self.basis is None else _times(w, jnp.swapaxes(self.basis, -1, -2))
 
     def coefficients(
         self, log_snr: Float[Array, "*t"]
@@ -61,7 +62,13 @@ class Gaussian(eqx.Module):
         return scale, a * self.variance / scale, jnp.sqrt(self.variance) * s / scale
 
     def covariance(self) -> Float[Array, "m m"]:
-        return (self.basis * self.variance) @ self.basis.T
+        return self._along_axes(self.variance)
+
+    def precision(self) -> Float[Array, "m m"]:
+        return self._along_axes(1.0 / self.variance)
+
+    def _along_axes(self, values: Float[Array, " m"]) -> Float[Array, "m m"]:
+        return jnp.diag(values) if self.basis is None else (self.basis * values) @ self.basis.T
 
 
 def _times(x: Array, matrix: Array) -> Array:
@@ -98,9 +105,9 @@ class PartialGaussian(eqx.Module):
         return Gaussian(mean, None, basis, jnp.maximum(variance, _FLOOR))
 
 
-def standard(m: int) -> Gaussian:
-    """N(0, I)."""
-    return Gaussian(jnp.zeros(m), None, jnp.eye(m), jnp.ones(m))
+def standard(m: int, *, axes: bool = True) -> Gaussian:
+    """N(0, I); without `axes`, of one number a coordinate."""
+    return Gaussian(jnp.zeros(m), None, jnp.eye(m) if axes else None, jnp.ones(m))
 
 
 def gaussian_of_moments(mean: np.ndarray, covariance: np.ndarray, slope: np.ndarray | None = None) -> Gaussian:

@@ -115,7 +115,7 @@ def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoin
 def _refuse_other_prior(context: Context, node: Train, source: Simulator | Table) -> None:
     """Pairs are draws of a joint law, so their params must be draws of the prior that the fit names: tested by the
     largest distance of two distribution functions (Kolmogorov-Smirnov), entry by entry of the working coordinates."""
-    if not isinstance(source, Table):
+    if node.likelihood is None or not isinstance(source, Table):
         return
     space = context.lowered.coordinates_of(node)
     drawn, _ = jax.jit(jax.vmap(space.draw))(jr.split(jr.key(0), _PRIOR_DRAWS))

@@ -57,6 +57,11 @@ class Empirical(Coordinates):
         params = {name: values[row] for name, values in self.draws.items()}
         return self.from_params(params), params
 
+    def table(self) -> Table:
+        """All draws, as rows without entries."""
+        z = np.asarray(jax.jit(jax.vmap(self.from_params))(self.draws))
+        return Table(z, np.zeros((self.rows, 0), np.float32))
+
     def log_jacobian(self, z: Float[Array, " m"]) -> Float[Array, ""]:
         parts = self.split(self.mean + self.scale * z)
         total = jnp.sum(jnp.log(self.scale))

@@ -14,8 +14,10 @@ from bsi.compiler.lower.expr import evaluate, table_array
 from bsi.compiler.lower.forward import Forward, data_env, observed_rows
 from bsi.compiler.lower.learned import Empirical, PriorAlone, arrays, pairs_table
 from bsi.compiler.lower.python_host import HOST, Host
-from bsi.runtime.nets import Architecture
+from bsi.runtime.nets import NETWORKS
 from bsi.runtime.training import Fit, Simulator, Table, TrainingOptions, abstract_fit, parameter_count
+
+_IMAGE_CHUNK = 50  # steps between two reports and checkpoints: a step takes a second where one on vectors takes 10 ms
 
 
 class LoweredModel:
@@ -51,10 +53,12 @@ class LoweredModel:
         return self._forward(train, self.coordinates_of(train))
 
     def source(self, train: Train) -> Simulator | Table:
-        """What a fit trains on, unless its simulations were stored: fresh simulations, or pairs from a file. Some draws
-        of a prior in a file are kept aside."""
+        """What a fit trains on, unless its simulations were stored: fresh simulations, pairs from a file, or the draws
+        of a prior alone. Of a prior in a file with a likelihood some draws are kept aside."""
         law, _ = self.laws(train)
         space = self.coordinates_of(train)
+        if law is None and isinstance(space, Empirical):
+            return space.table()
         if law is not None and law.learned is not None:
             return pairs_table(self.program, law.learned, space)
         if not isinstance(space, Empirical):
@@ -106,5 +110,7 @@ def training_options(train: Train) -> TrainingOptions:
     net = dict(train.network.options)
     given = {name: value for name, value in train.options if value != "auto"}
     known = {name: given[name] for name in given if name in TrainingOptions.__dataclass_fields__}
-    architecture = Architecture(train.network.kind, **net)
+    architecture = NETWORKS[train.network.kind](**net)
+    if architecture.images:
+        known["chunk"] = _IMAGE_CHUNK
     return TrainingOptions(architecture=architecture, **known)

@@ -1,9 +1,17 @@
 """Networks behind one interface. Adding one: a file, a row here."""
 
+from bsi.runtime.nets.base import AbstractArchitecture as AbstractArchitecture
 from bsi.runtime.nets.base import AbstractNetwork as AbstractNetwork
-from bsi.runtime.nets.base import Architecture as Architecture
-from bsi.runtime.nets.mlp import Mlp as Mlp
-from bsi.runtime.nets.resmlp import ResMlp as ResMlp
-from bsi.runtime.nets.sets import SetNet as SetNet
+from bsi.runtime.nets.dit import DiTArchitecture as DiTArchitecture
+from bsi.runtime.nets.mlp import MlpArchitecture as MlpArchitecture
+from bsi.runtime.nets.resmlp import ResMlpArchitecture as ResMlpArchitecture
+from bsi.runtime.nets.sets import SetArchitecture as SetArchitecture
+from bsi.runtime.nets.unet import UNetArchitecture as UNetArchitecture
 
-NETWORKS = {"mlp": Mlp, "resmlp": ResMlp, "set": SetNet}  # the names an `Architecture.kind` may have
+NETWORKS = {  # by the names that the language has for them
+    "mlp": MlpArchitecture,
+    "resmlp": ResMlpArchitecture,
+    "set": SetArchitecture,
+    "unet": UNetArchitecture,
+    "dit": DiTArchitecture,
+}

@@ -6,6 +6,7 @@ import abc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -23,20 +24,24 @@ FREQUENCIES = 8
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """`kind` is a row of `nets.NETWORKS`; `depth` counts hidden layers (`mlp`) or blocks of two layers (`resmlp`).
+class AbstractArchitecture(abc.ABC):
+    """What a network is told besides the sizes of its problem; `images`: that its state is one."""
 
-    `embed`, `labels` and `row` (the shape of a row of the condition; else it is a vector) are for `set`.
-    """
+    images: ClassVar[bool] = False
 
-    kind: str = "resmlp"
+    @abc.abstractmethod
+    def build(self, m: int, p: int, key: PRNGKeyArray) -> AbstractNetwork:
+        """A network of m inputs and outputs, and conditions of p entries."""
+
+
+@dataclass(frozen=True)
+class AbstractPerceptron(AbstractArchitecture):
+    """`depth` counts hidden layers (`mlp`) or blocks of two layers (`resmlp`, `set`)."""
+
     width: int = 256
     depth: int = 2
     activation: str = "silu"
     dropout: float = 0.0
-    embed: int = 64
-    labels: bool = False
-    row: tuple[int, ...] = ()
 
 
 class AbstractNetwork(eqx.Module):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,7 +12,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.nets.base import AbstractNetwork, Linear
+from bsi.runtime.nets.base import AbstractArchitecture, AbstractNetwork, Linear
 from bsi.runtime.nets.image import Attention, Context, Image, dense, layer_norm, paired
 
 
@@ -102,3 +105,21 @@ class DiT(AbstractNetwork):
         rows, columns = np.meshgrid(*axes, indexing="ij")
         angles = [np.outer(axis.ravel(), frequencies) for axis in (rows, columns)]
         return jnp.asarray(np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], -1), jnp.float32)
+
+
+@dataclass(frozen=True)
+class DiTArchitecture(AbstractArchitecture):
+    """A `DiT` for states of shape `image`: height, width, channels."""
+
+    images: ClassVar[bool] = True
+
+    image: tuple[int, int, int]
+    width: int = 128
+    depth: int = 4
+    heads: int = 4
+    patch: int = 2
+    compute: str = "float32"
+
+    def build(self, m: int, p: int, key: PRNGKeyArray) -> DiT:
+        own = {name: getattr(self, name) for name in ("width", "depth", "heads", "patch", "compute")}
+        return DiT(Image(*self.image), p, **own, key=key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import equinox as eqx
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -10,7 +12,7 @@ from bsi.runtime.nets.base import (
     ACTIVATIONS,
     TIME_FEATURES,
     AbstractNetwork,
-    Architecture,
+    AbstractPerceptron,
     Linear,
     dropout,
     time_features,
@@ -28,7 +30,7 @@ class Mlp(AbstractNetwork):
     activation: str = eqx.field(static=True)
     rate: float = eqx.field(static=True)
 
-    def __init__(self, m: int, p: int, outputs: int, architecture: Architecture, key: PRNGKeyArray):
+    def __init__(self, m: int, p: int, outputs: int, architecture: AbstractPerceptron, key: PRNGKeyArray):
         width = architecture.width
         keys = jr.split(key, architecture.depth + 3)
         self.state = Linear(m, width, keys[0])
@@ -53,3 +55,11 @@ class Mlp(AbstractNetwork):
             h = dropout(h, self.rate, None if key is None else jr.fold_in(key, index))
             h = activate(layer(h))
         return self.readout(h)
+
+
+@dataclass(frozen=True)
+class MlpArchitecture(AbstractPerceptron):
+    """An `Mlp`."""
+
+    def build(self, m: int, p: int, key: PRNGKeyArray) -> Mlp:
+        return Mlp(m, p, m, self, key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -11,7 +13,7 @@ from bsi.runtime.nets.base import (
     ACTIVATIONS,
     TIME_FEATURES,
     AbstractNetwork,
-    Architecture,
+    AbstractPerceptron,
     Linear,
     dropout,
     time_features,
@@ -44,7 +46,7 @@ class ResMlp(AbstractNetwork):
     activation: str = eqx.field(static=True)
     rate: float = eqx.field(static=True)
 
-    def __init__(self, m: int, p: int, outputs: int, architecture: Architecture, key: PRNGKeyArray):
+    def __init__(self, m: int, p: int, outputs: int, architecture: AbstractPerceptron, key: PRNGKeyArray):
         width = architecture.width
         keys = jr.split(key, architecture.depth + 5)
         self.state = Linear(m, width, keys[0])
@@ -72,3 +74,11 @@ class ResMlp(AbstractNetwork):
             inner = dropout(inner, self.rate, None if key is None else jr.fold_in(key, index))
             h = jnp.add(h, block.second(inner))
         return self.readout(activate(h))
+
+
+@dataclass(frozen=True)
+class ResMlpArchitecture(AbstractPerceptron):
+    """A `ResMlp`."""
+
+    def build(self, m: int, p: int, key: PRNGKeyArray) -> ResMlp:
+        return ResMlp(m, p, m, self, key)

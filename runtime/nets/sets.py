@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import equinox as eqx
 import jax
@@ -10,8 +11,20 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.nets.base import ACTIVATIONS, AbstractNetwork, Architecture, Linear
+from bsi.runtime.nets.base import ACTIVATIONS, AbstractNetwork, AbstractPerceptron, Linear
 from bsi.runtime.nets.resmlp import ResMlp
+
+
+@dataclass(frozen=True)
+class SetArchitecture(AbstractPerceptron):
+    """A `SetNet`: `embed` units for an element, `row` the shape of a row (else it is a vector)."""
+
+    embed: int = 64
+    labels: bool = False
+    row: tuple[int, ...] = ()
+
+    def build(self, m: int, p: int, key: PRNGKeyArray) -> SetNet:
+        return SetNet(m, p, m, self, key)
 
 
 class SetNet(AbstractNetwork):
@@ -30,7 +43,7 @@ class SetNet(AbstractNetwork):
     parts: int = eqx.field(static=True)
     activation: str = eqx.field(static=True)
 
-    def __init__(self, m: int, p: int, outputs: int, architecture: Architecture, key: PRNGKeyArray):
+    def __init__(self, m: int, p: int, outputs: int, architecture: SetArchitecture, key: PRNGKeyArray):
         row, embed = architecture.row or (p,), architecture.embed
         n = row[0]
         self.elements, self.parts = n, p // math.prod(row)

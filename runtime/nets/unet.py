@@ -4,6 +4,8 @@ input, which fine detail needs (VDM, arXiv 2107.00630, appendix C)."""
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -11,7 +13,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.nets.base import AbstractNetwork, Linear
+from bsi.runtime.nets.base import AbstractArchitecture, AbstractNetwork, Linear
 from bsi.runtime.nets.image import Attention, Context, Conv, Image, dense, group_norm, paired
 
 GROUPS = 8
@@ -141,3 +143,24 @@ class UNet(AbstractNetwork):
 
 def _norm(x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
     return group_norm(x, math.gcd(GROUPS, x.shape[-1]))
+
+
+@dataclass(frozen=True)
+class UNetArchitecture(AbstractArchitecture):
+    """A `UNet` for states of shape `image`: height, width, channels. `fourier` counts the exponents of its features, of
+    which `finest` is the last."""
+
+    images: ClassVar[bool] = True
+
+    image: tuple[int, int, int]
+    width: int = 64
+    levels: int = 2
+    depth: int = 2
+    fourier: int = 0
+    finest: int = 0
+    compute: str = "float32"
+
+    def build(self, m: int, p: int, key: PRNGKeyArray) -> UNet:
+        own = {name: getattr(self, name) for name in ("width", "levels", "depth", "compute")}
+        exponents = tuple(range(self.finest - self.fourier + 1, self.finest + 1))
+        return UNet(Image(*self.image), p, **own, fourier=exponents, key=key)

@@ -16,7 +16,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.gaussian import Gaussian, PartialGaussian, standard
 from bsi.runtime.moments import MomentHead, MomentNetwork
-from bsi.runtime.nets import NETWORKS
 from bsi.runtime.schedule import CLEAN, NOISE
 from bsi.runtime.score import Residual, ScoreNetwork
 from bsi.runtime.standardise import PartialStandardiser, Standardiser
@@ -29,10 +28,16 @@ _GATE_SE = 3.0  # the residual must beat the Gaussian by this many standard erro
 
 
 class Fit(eqx.Module):
-    """What training leaves: one network for scores, one for moments."""
+    """What training leaves: one network for scores, and one for moments where rows may be composed: not of a prior
+    alone, nor of an image, whose covariance has too many entries."""
 
     score: ScoreNetwork
-    moments: MomentHead
+    moments: MomentHead | None
+
+    @property
+    def heads(self) -> tuple[ScoreNetwork | MomentHead, ...]:
+        """Those that there are."""
+        return (self.score,) if self.moments is None else (self.score, self.moments)
 
     @property
     def partial(self) -> bool:
@@ -52,15 +57,19 @@ def untrained(
 ) -> Fit:
     """A fit before training. Under `eqx.filter_eval_shape` it gives the shapes to deserialise weights into."""
     partial = options.missing is not None
+    images = options.architecture.images
+    composable = p > 0 and not images
     whole = Standardiser(jnp.zeros(p), jnp.ones(p), jnp.zeros(p, bool)) if whole is None else whole
     standardise = PartialStandardiser(whole) if partial else whole
-    if posterior is None and partial:
+    if images:
+        posterior = prior = standard(m, axes=False)
+    elif posterior is None and partial:
         posterior = PartialGaussian(jnp.zeros(m), jnp.eye(m), jnp.zeros(p), jnp.eye(p), jnp.zeros((m, p)))
     elif posterior is None:
         posterior = Gaussian(jnp.zeros(m), jnp.zeros((m, p)), jnp.eye(m), jnp.ones(m))
     p = 2 * p if partial else p
     keys = jr.split(key, 3)
-    network = NETWORKS[options.architecture.kind](m, p, m, options.architecture, keys[0])
+    network = options.architecture.build(m, p, keys[0])
     score = ScoreNetwork(
         standardise=standardise,
         posterior=posterior,
@@ -69,6 +78,8 @@ def untrained(
         gate=jnp.ones(()),
         gaussian_prior=gaussian_prior,
     )
+    if not composable:
+        return Fit(score, None)
     moments = MomentHead(standardise, posterior, MomentNetwork(m, p, options.moment_width, keys[2]), jnp.ones(()))
     return Fit(score, moments)
 
@@ -81,7 +92,7 @@ def abstract_fit(m: int, p: int, options: TrainingOptions, gaussian_prior: bool 
 def parameter_count(m: int, p: int, options: TrainingOptions) -> int:
     """Trained parameters, known before anything runs."""
     fit = abstract_fit(m, p, options)
-    leaves = jax.tree_util.tree_leaves((fit.score.residual, fit.moments.network))
+    leaves = jax.tree_util.tree_leaves(_parts(fit))
     return sum(math.prod(leaf.shape) for leaf in leaves if isinstance(leaf, jax.ShapeDtypeStruct))
 
 
@@ -94,7 +105,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     progress: Callable[[int, int, np.ndarray], None] | None = None,
 ) -> tuple[Fit | None, TrainingInfo]:
-    """Trains the score and the moments of `z | x`.
+    """Trains the score and, where rows may be composed, the moments of `z | x`.
 
     **Arguments:** `gaussian_prior`: z ~ N(0, I) exactly, so no prior is learned. `progress(step, total, losses)` once
     a chunk.
@@ -108,7 +119,7 @@ def train(
     except SimulationError as error:
         return None, _failure(str(error), began)
 
-    partial = options.missing is not None
+    partial, images = options.missing is not None, options.architecture.images
 
     def regress(name: int, rows: int) -> tuple[Gaussian | PartialGaussian, Gaussian, int, int]:
         return regression(source, jr.fold_in(keys["pilot"], name), rows, standardise, gaussian_prior, partial)
@@ -119,7 +130,7 @@ def train(
 
     # a short training is not worth more pilot simulations than it makes itself
     budget = options.steps * options.batch
-    posterior, prior, made, bad = regress(1, min(options.pilot, budget))
+    posterior, prior, made, bad = (None, None, 0, 0) if images else regress(1, min(options.pilot, budget))
     table = isinstance(source, Table)
     finite = table or source.held_out is not None
     length = min(options.chunk, options.steps)
@@ -136,36 +147,38 @@ def train(
 
     if isinstance(source, Table):
         (z, x, ok), (held_z, held_x, held_ok) = _split(source, options.holdout, keys["held"])
-        repeats = max(1, _HELD_OUT_ROWS // len(held_z))
-        held_rows = tuple(jnp.tile(v, (repeats,) + (1,) * (v.ndim - 1)) for v in (held_z, held_x, held_ok))
+        at = np.arange(max(1, _HELD_OUT_ROWS // len(held_z)) * len(held_z)) % len(held_z)
+        held_rows = tuple(v[at] for v in (held_z, held_x, held_ok))
     else:
         z = x = ok = jnp.zeros(0)
         made += _HELD_OUT_ROWS
         held_out = source.held_out or source.simulate
         held_rows = jax.jit(lambda k: clean(*held_out(k, _HELD_OUT_ROWS)))(keys["held"])
     held_rows = seen(held_rows, jr.fold_in(keys["held"], 3))
-    held_noise = jr.fold_in(keys["held"], 1)
+    if images:
+        held_rows = _whole_batches(held_rows, options.batch)
+    held = held_rows, jr.fold_in(keys["held"], 1)
 
-    def losses(arrays: Any, noise_key: PRNGKeyArray, rows: Any) -> Float[Array, " 2"]:
+    def losses(arrays: Any, noise_key: PRNGKeyArray, rows: Any) -> Float[Array, " parts"]:
         per_row = _losses(assemble(arrays), noise_key, rows, options, dropout=True)
         return jnp.stack([jnp.sum(loss * rows[2]) / jnp.maximum(jnp.sum(rows[2]), 1.0) for loss, _ in per_row])
 
-    def validate(arrays: Any) -> Float[Array, " 2"]:
-        per_row = _losses(assemble(arrays), held_noise, held_rows, options, dropout=False)
-        return jnp.stack([jnp.sum(loss * held_rows[2]) / jnp.sum(held_rows[2]) for loss, _ in per_row])
+    def validate(arrays: Any, data: Any) -> Float[Array, " parts"]:
+        _, (rows, noise_key) = data
+        per_row = _held_out_losses(assemble(arrays), noise_key, rows, options)
+        return jnp.stack([jnp.sum(loss * rows[2]) / jnp.sum(rows[2]) for loss, _ in per_row])
 
     def batch(batch_key: PRNGKeyArray, step: Array, data: Any) -> tuple[Any, Array]:
         if isinstance(source, Table):
-            z, x, ok, order = data
+            z, x, ok, order = data[0]
             at = jax.lax.dynamic_slice_in_dim(order, (step % length) * options.batch, options.batch)
             return seen((z[at], x[at], ok[at]), jr.fold_in(batch_key, 1)), jnp.asarray(0, jnp.int32)
         rows = clean(*source.simulate(batch_key, options.batch))
         return seen(rows, jr.fold_in(batch_key, 1)), jnp.sum(rows[2] == 0.0).astype(jnp.int32)
 
     def data(step: int) -> Any:
-        if not table:
-            return None
-        return z, x, ok, _epochs(keys["train"], step, length * options.batch, len(z))
+        own = (z, x, ok, _epochs(keys["train"], step, length * options.batch, len(z))) if table else None
+        return own, held
 
     optimise = optimiser(options, total)
     state = eqx.filter_jit(initial)(parts, optimise, total // length)
@@ -174,23 +187,23 @@ def train(
     state, failed = iterate(state, run, data, total, patience, checkpoint, progress)
     fit = assemble(state.best if finite else state.ema)
     gates = _gates(fit, jr.fold_in(keys["held"], 2), held_rows, options)
-    fit = eqx.tree_at(lambda f: (f.score.gate, f.moments.gate), fit, gates)
+    fit = eqx.tree_at(lambda f: tuple(part.gate for part in f.heads), fit, gates)
     steps = int(state.step)
-    if not table and failed is None and min(gates) == 0.0:
+    if not table and not images and failed is None and min(gates) == 0.0:
         # composition multiplies its error by √n, and it is all there is
         refined, _, more, worse = regress(2, min(options.refine, 4 * budget))
         made, bad = made + more, bad + worse
-        score, moments = (posterior if gate else refined for gate in gates)
-        fit = eqx.tree_at(lambda f: (f.score.posterior, f.moments.gaussian), fit, (score, moments))
+        own = tuple(posterior if gate else refined for gate in gates)
+        fit = eqx.tree_at(lambda f: (f.score.posterior, f.moments.gaussian)[: len(own)], fit, own)
     info = TrainingInfo(
         train_loss=np.asarray(state.train_loss),
         held_out_loss=np.asarray(state.held_out_loss),
         steps=steps,
-        best_step=(int(state.best_step[0]), int(state.best_step[1])),
+        best_step=tuple(map(int, state.best_step)),
         seconds=time.perf_counter() - began,
-        simulations=made if table else made + steps * options.batch,
+        simulations=len(source.z) if isinstance(source, Table) else made + steps * options.batch,
         bad_rows=bad + int(state.bad_rows) + (0 if table else int(jnp.sum(held_rows[2] == 0.0))),
-        gates=(float(gates[0]), float(gates[1])),
+        gates=tuple(map(float, gates)),
         failed=failed,
     )
     return (None if failed else fit), info
@@ -204,11 +217,12 @@ def hide(key: PRNGKeyArray, x: Float[Array, "n p"]) -> Float[Array, "n q"]:
     return jnp.concatenate([x, (jr.uniform(entry, x.shape) >= shares).astype(x.dtype)], axis=-1)
 
 
-def _parts(fit: Fit) -> tuple[Residual, MomentNetwork]:
-    return fit.score.residual, fit.moments.network
+def _parts(fit: Fit) -> tuple[Residual | MomentNetwork, ...]:
+    """What is trained."""
+    return (fit.score.residual,) if fit.moments is None else (fit.score.residual, fit.moments.network)
 
 
-def _with_parts(fit: Fit, parts: tuple[Residual, MomentNetwork]) -> Fit:
+def _with_parts(fit: Fit, parts: tuple[Residual | MomentNetwork, ...]) -> Fit:
     return eqx.tree_at(_parts, fit, parts)
 
 
@@ -225,26 +239,43 @@ def _losses(
     dropped = None if fit.score.gaussian_prior else (jr.uniform(drop, (n,)) < options.null_probability).astype(z.dtype)
     epsilon = jr.normal(noise, z.shape, z.dtype)
     score = fit.score.loss(z, x, epsilon, log_snr, dropped, key=net if dropout else None)
-    return [score, fit.moments.loss(z, x)]
+    return [score] if fit.moments is None else [score, fit.moments.loss(z, x)]
 
 
-def _gates(fit: Fit, key: PRNGKeyArray, rows: Any, options: TrainingOptions) -> tuple[Array, Array]:
+def _held_out_losses(fit: Fit, key: PRNGKeyArray, rows: Any, options: TrainingOptions) -> list[tuple[Array, Array]]:
+    """`_losses` of rows that may be too many images for one pass: then they are whole batches."""
+    if not options.architecture.images:
+        return _losses(fit, key, rows, options, dropout=False)
+    count = len(rows[0]) // options.batch
+    batches = jax.tree.map(lambda v: v.reshape(count, options.batch, *v.shape[1:]), rows)
+    each = jax.lax.map(
+        lambda one: _losses(fit, one[0], one[1], options, dropout=False), (jr.split(key, count), batches)
+    )
+    return jax.tree.map(jnp.ravel, each)
+
+
+def _whole_batches(rows: tuple[Array, ...], batch: int) -> tuple[Array, ...]:
+    """Rows, the first ones again at the end, as many as fill batches."""
+    at = np.arange(-(-len(rows[0]) // batch) * batch) % len(rows[0])
+    return tuple(v[at] for v in rows)
+
+
+def _gates(fit: Fit, key: PRNGKeyArray, rows: Any, options: TrainingOptions) -> tuple[Array, ...]:
     """1 for a part that beats its Gaussian baseline beyond doubt, else 0: a linear-Gaussian model stays exact."""
 
     @eqx.filter_jit
-    def gains(fit: Fit, rows: Any) -> Array:
+    def gains(fit: Fit, key: PRNGKeyArray, rows: Any) -> Array:
         ok = rows[2]
         count = jnp.sum(ok)
         out = []
-        for loss, baseline in _losses(fit, key, rows, options, dropout=False):
+        for loss, baseline in _held_out_losses(fit, key, rows, options):
             gain = (baseline - loss) * ok
             mean = jnp.sum(gain) / count
             error = jnp.sqrt(jnp.sum(ok * (gain - mean) ** 2) / count / count)
             out.append((mean > _GATE_SE * error).astype(jnp.float32))
         return jnp.stack(out)
 
-    score, moments = gains(fit, rows)
-    return score, moments
+    return tuple(gains(fit, key, rows))
 
 
 def _split(table: Table, holdout: float, key: PRNGKeyArray) -> tuple[Any, Any]:

@@ -69,9 +69,10 @@ def chunk_runner(
     length: int,
     batch: Batch,
     losses: Losses,
-    validate: Callable[[Any], Float[Array, " parts"]],
+    validate: Callable[[Any, Any], Float[Array, " parts"]],
 ) -> Callable[[State, Any], State]:
-    """A jitted function of `(state, chunk's data)` that runs `length` steps and validates the averaged weights."""
+    """A jitted function of `(state, chunk's data)` that runs `length` steps and validates the averaged weights, by
+    `validate(weights, chunk's data)`."""
 
     def one(state: State, data: Any) -> tuple[State, Array]:
         batch_key, noise_key = jr.split(jr.fold_in(key, state.step))
@@ -98,7 +99,7 @@ def chunk_runner(
     def run(data: Any, state: State) -> State:
         index = state.step // length
         state, each = jax.lax.scan(lambda s, _: one(s, data), state, length=length)
-        held_out = validate(state.ema)
+        held_out = validate(state.ema, data)
         better = held_out < state.best_loss
         best = tuple(
             jtu.tree_map(lambda new, old, b=b: jnp.where(b, new, old), new, old)

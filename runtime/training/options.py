@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.nets import Architecture
+from bsi.runtime.nets import AbstractArchitecture, ResMlpArchitecture
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TrainingOptions:
     the fit then takes rows `(x, seen)`.
     """
 
-    architecture: Architecture = field(default_factory=Architecture)
+    architecture: AbstractArchitecture = field(default_factory=ResMlpArchitecture)
     steps: int = 8_000
     batch: int = 512
     learning_rate: float = 1e-3
@@ -80,14 +80,16 @@ class Checkpoint(Protocol):
 
 @dataclass(frozen=True)
 class TrainingInfo:
-    """Losses are (chunks, 2): score, moments. `failed` says why a run has no usable weights, or is None."""
+    """Losses are (chunks, parts): score, and moments where a fit has them.
+
+    `failed` says why a run has no usable weights, or is None."""
 
     train_loss: np.ndarray
     held_out_loss: np.ndarray
     steps: int
-    best_step: tuple[int, int]
+    best_step: tuple[int, ...]
     seconds: float
     simulations: int
     bad_rows: int
-    gates: tuple[float, float]
+    gates: tuple[float, ...]
     failed: str | None = None
