@@ -107,6 +107,13 @@ class Elbo(eqx.Module):
             return passed, self.initial * jnp.exp(passed) * self.span
         return jnp.log1p(share * math.expm1(self.span)), jnp.full_like(share, self.final - self.initial)
 
+    def left_ends(
+        self, share: Float[Array, " n"], steps: int | Float[Array, ""]
+    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+        """The same of `L^k`: k log-linear steps, at their left end points."""
+        passed = self.span * jnp.floor(share * steps) / steps
+        return passed, steps * self.initial * jnp.exp(passed) * jnp.expm1(self.span / steps)
+
     def infinite(
         self,
         denoiser: BatchDenoiser,
@@ -120,13 +127,11 @@ class Elbo(eqx.Module):
         return 0.5 * weight * self.squared_error(denoiser, noise, theta, passed)
 
     def finite(
-        self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Float[Array, "n m"], steps: int | Float[Array, ""]
+        self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Float[Array, "n m"], steps: int
     ) -> Float[Array, " n"]:
-        """`L^k` for k log-linear steps at their left end points; it falls to `L_∞` under nested refinement."""
+        """`L^k` for k steps; it falls to `L_∞` under nested refinement."""
         which, noise = jr.split(key)
-        index = jnp.floor(low_discrepancy(which, len(theta), theta.dtype) * steps)
-        passed = self.span * index / steps
-        weight = steps * self.initial * jnp.exp(passed) * jnp.expm1(self.span / steps)
+        passed, weight = self.left_ends(low_discrepancy(which, len(theta), theta.dtype), steps)
         return 0.5 * weight * self.squared_error(denoiser, noise, theta, passed)
 
     def start(self, theta: Float[Array, "n m"]) -> Float[Array, " n"]:
@@ -134,26 +139,47 @@ class Elbo(eqx.Module):
         return self.clock.start(self.initial, theta)
 
     def reconstruction(
-        self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Float[Array, "n m"], bins: Bins | None = None
+        self,
+        denoiser: BatchDenoiser,
+        key: PRNGKeyArray,
+        theta: Float[Array, "n m"],
+        bins: Bins | None = None,
+        control: bool = False,
     ) -> Float[Array, " n"]:
         """`R`: nats to decode θ from a Gaussian of precision p_M at the last guess; with `bins`, its probability of the
-        bin that holds θ."""
-        guess = self._guess(denoiser, key, theta, jnp.full(len(theta), self.span, theta.dtype))
+        bin that holds θ. `control` as of `squared_error`."""
+        passed = jnp.full(len(theta), self.span, theta.dtype)
         if bins is not None:
+            guess, _, _ = self._guess(denoiser, key, theta, passed)
             return -jnp.sum(bins.log_probability(theta, guess, math.sqrt(self.final)), -1)
-        squares = self.final * jnp.sum((theta - guess) ** 2, -1)
+        squares = self.final * self.squared_error(denoiser, key, theta, passed, control)
         return 0.5 * squares + 0.5 * theta.shape[-1] * math.log(2 * math.pi / self.final)
 
     def squared_error(
-        self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Float[Array, "n m"], passed: Float[Array, " n"]
+        self,
+        denoiser: BatchDenoiser,
+        key: PRNGKeyArray,
+        theta: Float[Array, "n m"],
+        passed: Float[Array, " n"],
+        control: bool = False,
     ) -> Float[Array, " n"]:
-        """`‖θ - θ̂‖²` where `ln p = ln p₀ + passed`."""
-        return jnp.sum((theta - self._guess(denoiser, key, theta, passed)) ** 2, -1)
+        """`‖θ - θ̂‖²` where `ln p = ln p₀ + passed`.
 
-    def _guess(self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Array, passed: Array) -> Array:
+        With `control` less `a² s² (‖ε‖² - m)`, of mean 0: at low noise the error is the noise, and that much of its
+        variance is known.
+        """
+        guess, noise, spread = self._guess(denoiser, key, theta, passed)
+        error = jnp.sum((theta - guess) ** 2, -1)
+        return error - spread * (jnp.sum(noise**2, -1) - theta.shape[-1]) if control else error
+
+    def _guess(
+        self, denoiser: BatchDenoiser, key: PRNGKeyArray, theta: Array, passed: Array
+    ) -> tuple[Array, Array, Array]:
+        """θ̂, the noise ε of its `u`, and `a² s²`."""
         log_snr = self.clock.log_snr(self.initial, passed)
-        a, s = signal_noise(log_snr[:, None])
-        return denoiser(a * theta + s * jr.normal(key, theta.shape, theta.dtype), log_snr)
+        a, s = signal_noise(log_snr)
+        noise = jr.normal(key, theta.shape, theta.dtype)
+        return denoiser(a[:, None] * theta + s[:, None] * noise, log_snr), noise, (a * s) ** 2
 
 
 class Bins(eqx.Module):
