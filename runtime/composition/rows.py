@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import equinox as eqx
 import jax
@@ -14,6 +15,8 @@ from bsi.runtime.process import signal_noise
 
 RowDenoiser = Callable[[Float[Array, "*b m"], Float[Array, ""], Float[Array, "*c p"]], Float[Array, "*o m"]]
 """`(u, ln η, x) -> E[θ | u, x]`, batch axes broadcasting: `ScoreNetwork.denoise`."""
+
+Sums = TypeVar("Sums", bound=Array | tuple[Array, ...])
 
 STATES = 65_536  # draws times rows that one pass may hold
 
@@ -35,31 +38,81 @@ class Rows(eqx.Module):
             total = jnp.einsum("n,nij,nbj->bi", powers, information, shift)
             return total + (1.0 + r) * jnp.einsum("n,nbi->bi", powers, shift)
 
-        return self._over_chunks(chunk, u)
+        return self._over_chunks(chunk, len(u))
 
     def plain(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
         """`Σ β_i (θ̂_i - a u)`."""
-        return self._over_chunks(lambda x, powers, _: jnp.einsum("n,nbi->bi", powers, self._shift(u, log_snr, x)), u)
+        return self.total(u, log_snr)[0]
+
+    def total(
+        self, u: Float[Array, "b m"], log_snr: Float[Array, ""]
+    ) -> tuple[Float[Array, "b m"], Float[Array, " b"]]:
+        """`Σ β_i δ_i` and `Σ β_i |δ_i|²`, of `δ_i = θ̂_i - a u`."""
+
+        def chunk(x: Array, powers: Array, _: Array) -> tuple[Array, Array]:
+            shift = self._shift(u, log_snr, x)
+            return jnp.einsum("n,nbi->bi", powers, shift), jnp.einsum("n,nbi,nbi->b", powers, shift, shift)
+
+        return self._over_chunks(chunk, len(u))
+
+    def curved(
+        self, u: Float[Array, "b m"], log_snr: Float[Array, ""], floor: Float[Array, ""]
+    ) -> tuple[Float[Array, "b m"], Float[Array, "b m m"]]:
+        """`Σ β_i Σ_i⁻¹ δ_i` and `Σ β_i (Σ_i⁻¹ - (1 + r)I)`, of the covariances `Σ_i` that the denoisers' derivatives
+        imply at every state. See `precision_of_state`."""
+        m = u.shape[-1]
+
+        def chunk(x: Array, powers: Array, _: Array) -> tuple[Array, Array]:
+            shift, inner = precision_of_state(lambda v: self._shift(v, log_snr, x), u, log_snr, floor)
+            excess = inner - (1.0 + jnp.exp(log_snr)) * jnp.eye(m)
+            return jnp.einsum("n,nbij,nbj->bi", powers, inner, shift), jnp.einsum("n,nbij->bij", powers, excess)
+
+        return self._over_chunks(chunk, len(u) * m)
 
     def _shift(self, u: Array, log_snr: Array, x: Array) -> Array:
         a, _ = signal_noise(log_snr)
         return self.denoiser(u[None], log_snr, x[:, None]) - a * u
 
-    def _over_chunks(self, chunk: Callable[[Array, Array, Array], Array], u: Array) -> Array:
+    def _over_chunks(self, chunk: Callable[[Array, Array, Array], Sums], states: int) -> Sums:
         """Sums over rows, as many at a time as memory allows; the last chunk is filled with rows of power 0."""
         n = len(self.powers)
-        size = max(1, min(n, STATES // len(u)))
+        size = max(1, min(n, STATES // states))
         if size == n:
             return chunk(self.x, self.powers, self.information)
         count = math.ceil(n / size)
         at = jnp.minimum(jnp.arange(count * size), n - 1).reshape(count, size)
         powers = jnp.where(jnp.arange(count * size) < n, self.powers[at.ravel()], 0.0).reshape(count, size)
 
-        def add(total: Array, part: tuple[Array, Array]) -> tuple[Array, None]:
-            index, powers = part
-            return total + chunk(self.x[index], powers, self.information[index]), None
+        def part(index: Array, powers: Array) -> Sums:
+            return chunk(self.x[index], powers, self.information[index])
 
-        return jax.lax.scan(add, jnp.zeros_like(u), (at, powers))[0]
+        def add(total: Sums, one: tuple[Array, Array]) -> tuple[Sums, None]:
+            return jax.tree.map(jnp.add, total, part(*one)), None
+
+        zero = jax.tree.map(lambda v: jnp.zeros(v.shape, v.dtype), jax.eval_shape(part, at[0], powers[0]))
+        return jax.lax.scan(add, zero, (at, powers))[0]
+
+
+def precision_of_state(
+    shift: Callable[[Float[Array, "b m"]], Float[Array, "*o m"]],
+    u: Float[Array, "b m"],
+    log_snr: Float[Array, ""],
+    floor: Float[Array, ""],
+) -> tuple[Float[Array, "*o m"], Float[Array, "*o m m"]]:
+    """A factor's `δ(u) = θ̂ - a u` and `Cov[θ | u]⁻¹`, by Tweedie's `Cov[θ | u] = (s²/a) ∂θ̂/∂u`.
+
+    The derivative is made symmetric. Eigenvalues of the precision lie between `floor + r`, with the least precision
+    that a factor may have, and 1e4 times what N(0, I) would leave: a learned denoiser's derivative may have any sign.
+    """
+    a, _ = signal_noise(log_snr)
+    r = jnp.exp(log_snr)
+    tangents = jnp.broadcast_to(jnp.eye(u.shape[-1], dtype=u.dtype)[:, None], (u.shape[-1], *u.shape))
+    value, columns = jax.vmap(lambda along: jax.jvp(shift, (u,), (along,)), out_axes=(None, -1))(tangents)
+    # θ̂ = δ + a u, and s²/a = a/r
+    covariance = (a * columns + a**2 * jnp.eye(u.shape[-1])) / r
+    values, basis = jnp.linalg.eigh(0.5 * (covariance + jnp.swapaxes(covariance, -1, -2)))
+    values = 1.0 / jnp.clip(values, 1e-4 / (1.0 + r), 1.0 / (floor + r))
+    return value, jnp.einsum("...ij,...j,...kj->...ik", basis, values, basis)
 
 
 def make_rows(

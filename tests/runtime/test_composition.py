@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 from jax.scipy.special import log_ndtr, ndtri
 
-from bsi.runtime.composition import NormalPrior, gauss, is_separable, make_rows, plain_sum, temper, tilt
+from bsi.runtime.composition import (
+    NormalPrior,
+    fnpse,
+    gauss,
+    grouped,
+    is_separable,
+    jac,
+    make_rows,
+    plain_sum,
+    temper,
+    tilt,
+    ungrouped,
+)
 from bsi.runtime.composition.tempered import AbstractPrior
 from bsi.runtime.process import signal_noise
 from bsi.runtime.samplers import DpmSolverPP
@@ -53,8 +65,8 @@ class NormalPower(AbstractPrior):
 
 @pytest.mark.parametrize("alpha", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("beta", [0.25, 1.0, 4.0, "vector"])
-@pytest.mark.parametrize("n", [1, 7, 300])
-def test_gaussian_factors_are_exact(alpha, beta, n):
+@pytest.mark.parametrize(("n", "compose"), [(1, gauss), (7, gauss), (300, gauss), (7, jac)])
+def test_gaussian_factors_are_exact(alpha, beta, n, compose):
     """Two likelihoods, one of them always at power ½ with three rows."""
     with jax.enable_x64(True):
         powers = jnp.linspace(0.0, 2.0, n) if beta == "vector" else jnp.full(n, beta)
@@ -64,7 +76,7 @@ def test_gaussian_factors_are_exact(alpha, beta, n):
             make_rows(denoise, x, powers, jnp.broadcast_to(precision, (n, M, M))),
             make_rows(other, y, jnp.asarray(0.5), jnp.broadcast_to(other_precision, (3, M, M))),
         ]
-        composed = gauss(NormalPower(M, alpha), rows)
+        composed = compose(NormalPower(M, alpha), rows)
         b = alpha * np.eye(M) + float(jnp.sum(powers)) * information + 1.5 * other_information
         linear = information @ np.asarray(powers @ x) + 0.5 * other_information @ np.asarray(y.sum(0))
         exact = gaussian_denoiser(np.linalg.solve(b, linear), np.linalg.inv(b))
@@ -106,6 +118,82 @@ def test_information_below_zero_is_projected_and_counted():
     rows = make_rows(denoise, x, jnp.ones(()), precisions)
     assert int(rows.projected) == 1
     np.testing.assert_allclose(rows.information[0], np.diag([0.0, 1.0, 2.0]), atol=1e-6)
+
+
+def test_jac_is_exact_where_covariances_depend_on_the_state():
+    """One row at power 1 is its own denoiser, whatever its curvature; in chunks too."""
+    denoise, x, precision, _ = affine_rows(3, 1)
+    curved = lambda u, t, x: (jnp.tanh(denoise(u, t, x)) + 0.2 * u).astype(jnp.float32)  # noqa: E731
+    rows = [make_rows(curved, x.astype(jnp.float32), jnp.ones(()), precision[None].astype(jnp.float32))]
+    u = jr.normal(jr.PRNGKey(0), (50, M))
+    for level in (-4.0, 0.0):
+        t = jnp.asarray(level)
+        np.testing.assert_allclose(jac(NormalPrior(M), rows)(u, t), curved(u, t, rows[0].x[0]), atol=1e-4)
+
+
+def test_jac_survives_denoisers_that_fold():
+    """A learned denoiser may have derivatives of any sign: precisions are floored and the draw stays finite."""
+    denoise, x, precision, _ = affine_rows(3, 5)
+    folding = lambda u, t, x: (denoise(u, t, x) - 0.5 * jnp.sin(8.0 * u)).astype(jnp.float32)  # noqa: E731
+    precisions = jnp.broadcast_to(precision, (5, M, M)).astype(jnp.float32)
+    composed = jac(NormalPrior(M), [make_rows(folding, x.astype(jnp.float32), jnp.ones(()), precisions)])
+    z, stats = jax.jit(lambda k: DpmSolverPP(30).sample(composed, k, (200, M)))(jr.PRNGKey(0))
+    assert int(stats["non_finite"]) == 0 and float(jnp.max(jnp.abs(z))) <= 16.0
+
+
+def test_chunks_of_rows_change_nothing(monkeypatch):
+    """Three rows at a time of seven, against all of them."""
+    denoise, x, precision, _ = affine_rows(6, 7)
+    rows = make_rows(denoise, x, jnp.linspace(0.5, 2.0, 7), jnp.broadcast_to(precision, (7, M, M)))
+    u, t = jr.normal(jr.PRNGKey(0), (10, M)), jnp.asarray(0.5)
+    for compose, states in ((gauss, 30), (plain_sum, 30), (jac, 90)):
+        whole = compose(NormalPrior(M), [rows])(u, t)
+        monkeypatch.setattr("bsi.runtime.composition.rows.STATES", states)
+        np.testing.assert_allclose(compose(NormalPrior(M), [rows])(u, t), whole, rtol=2e-5, atol=2e-5)
+        monkeypatch.undo()
+
+
+def test_fnpse_is_the_bridge_it_says():
+    """Its score against the derivative of `q^{a²} N^{-a² n} ∏ p_t(· | x_i)` in closed form, and the clean end."""
+    with jax.enable_x64(True):
+        n = 4
+        denoise, x, precision, information = affine_rows(1, n)
+        covariance = np.linalg.inv(precision)
+        composed = fnpse(NormalPrior(M), [make_rows(denoise, x, jnp.ones(n), jnp.broadcast_to(precision, (n, M, M)))])
+        u = jr.normal(jr.PRNGKey(0), (5, M), jnp.float64)
+        for level in (-1.0, 0.0, 3.0):
+            a, s = (float(v) for v in signal_noise(jnp.asarray(level)))
+            inverse = np.linalg.inv(a**2 * covariance + s**2 * np.eye(M))
+            means = a * np.asarray(x) @ information @ covariance
+            score = sum((mean - np.asarray(u)) @ inverse for mean in means) - a**2 * (1 - n) * np.asarray(u)
+            np.testing.assert_allclose((a * composed(u, jnp.asarray(level)) - u) / s**2, score, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_max", [4, 20])
+def test_partial_sets_are_exact_for_gaussians(n_max):
+    """Eleven rows in sets: the same posterior as of single rows, from fewer factors."""
+    with jax.enable_x64(True):
+        n = 11
+        denoise, x, _, information = affine_rows(2, n)
+
+        def denoise_sets(u, log_snr, sets):
+            rows, there = ungrouped(sets, n_max)
+            r, a = jnp.exp(log_snr), signal_noise(log_snr)[0]
+            count = jnp.sum(there, -1)[..., None, None]
+            inner = (1 + r) * jnp.eye(M) + count * jnp.asarray(information)
+            target = jnp.einsum("...np,pm->...m", rows, jnp.asarray(information)) + (r / a) * u
+            return jnp.einsum("...ij,...j->...i", jnp.linalg.inv(inner), target)
+
+        sets = grouped(x, n_max)
+        counts = jnp.sum(sets[:, -n_max:], -1)
+        assert len(sets) == -(-n // n_max) and int(jnp.sum(counts)) == n and int(jnp.ptp(counts)) <= 1
+        precisions = jnp.eye(M) + counts[:, None, None] * jnp.asarray(information)
+        few = gauss(NormalPower(M, 0.5), [make_rows(denoise_sets, sets, jnp.asarray(2.0), precisions)])
+        single = jnp.broadcast_to(jnp.eye(M) + jnp.asarray(information), (n, M, M))
+        many = gauss(NormalPower(M, 0.5), [make_rows(denoise, x, jnp.asarray(2.0), single)])
+        u = jr.normal(jr.PRNGKey(0), (20, M), jnp.float64)
+        for level in LEVELS:
+            np.testing.assert_allclose(few(u, jnp.asarray(level)), many(u, jnp.asarray(level)), atol=1e-8)
 
 
 def test_powers_are_traced():
