@@ -17,6 +17,9 @@ from bsi.dsl.span import Source
 from bsi.user_code import refusals
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
     from bsi.execute import Run
     from bsi.runtime.progress import Progress
     from bsi.runtime.store import Store
@@ -108,3 +111,34 @@ class Model:
         program = self.prepared(seed, profile)
         folder = Path(out) if out else Path("runs") / program.name
         return execute(program, folder, store or Store(), progress or NullProgress(), seed=seed, profile=profile)
+
+    def log_density(
+        self,
+        sample: str,
+        params: Mapping[str, ArrayLike],
+        *,
+        at: Mapping[str, float] | None = None,
+        method: Literal["exact", "hutchinson"] = "exact",
+        seed: int = 0,
+        profile: Profile = "full",
+        store: Store | None = None,
+    ) -> np.ndarray:
+        """`ln p` of the law that `sample` draws from, in declared coordinates, by the flow ODE of its denoiser.
+
+        Arguments:
+            params: every param of its posterior, (*batch, *shape).
+            at: values of the sweeps that it depends on, also between the points of their grids.
+            method: `hutchinson` estimates the divergence with random signs: faster for many params.
+            seed, profile, store: as in `run`, whose fits are used.
+
+        Returns:
+            (*batch,); -inf outside the support, nan where it is not known, as at a bound.
+
+        Raises:
+            LookupError: no such sample, or its fits are not trained yet.
+            ValueError: names or shapes that are not the posterior's.
+        """
+        from bsi.density import log_density
+        from bsi.runtime.store import Store
+
+        return log_density(self.prepared(seed, profile), store or Store(), sample, params, at or {}, method)

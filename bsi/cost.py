@@ -15,6 +15,7 @@ from bsi.compiler.plan import Job
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.foresee import foresee, gigabytes
 from bsi.jobs.context import at_point, grid, sweeps_of
+from bsi.jobs.density import derivatives
 from bsi.runtime.store import Store
 
 MARKS = {"compute": "+", "resume": "~", "reuse": "="}
@@ -92,7 +93,9 @@ def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
 def _reference(program: Program, sample: Sample) -> dict[str, Any]:
     options = dict(sample.options)
     if "chains" not in options:
-        return {"words": f"{options['draws']:_} stored draws", "draws": options["draws"]}
+        kind = "stored" if sample.method == "stored" else "exact"
+        words = f"{options['draws']:_} {kind} draws{_times(_points(program, sample))}"
+        return {"words": words, "draws": options["draws"] * _points(program, sample)}
     draws, points = options["chains"] * options["draws"], _points(program, sample)
     return {"words": f"{draws:_} draws in {options['chains']} chains{_times(points)}", "draws": draws * points}
 
@@ -108,12 +111,17 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
         words += f" × {steps} steps"
     elif not isinstance(steps, SweepRef):
         words += ", adaptive steps"
+    density = options.get("log_density")
+    if density is not None:
+        words += f", their log density by {derivatives(program, sample):_} derivatives a step"
     each = [at_point(sample.options, point).get("steps") for point in grid(program, sweeps_of(program, sample))]
     known = [n for n in each if isinstance(n, int)]
     return {
         "words": words + _times(points),
         "draws": options["draws"] * points,
-        "evaluations": options["draws"] * max(rows, 1) * sum(known) if len(known) == len(each) else None,
+        "evaluations": options["draws"] * max(rows, 1) * sum(known)
+        if len(known) == len(each) and not density
+        else None,
     }
 
 

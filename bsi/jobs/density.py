@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from bsi.compiler.ir import Sample
+from bsi.compiler.ir import Program, Sample
 from bsi.compiler.lower.coordinates import Coordinates
+from bsi.compiler.lower.supports import free_shape
 from bsi.runtime.log_density import FlowDensity
 from bsi.runtime.score import Denoiser
 
@@ -29,9 +31,14 @@ def log_density_of(node: Sample, coordinates: Coordinates) -> PerDraw:
     return (lambda denoiser, z, key: {}) if flow is None else (lambda *given: declared(flow, coordinates, *given))
 
 
-def declared(
-    flow: FlowDensity, coordinates: Coordinates, denoiser: Denoiser, z: Array, key: Array
-) -> dict[str, Array]:
+def derivatives(program: Program, node: Sample) -> int:
+    """How many directional derivatives of the denoiser a step of the flow takes, for every draw."""
+    params = [program.params[name] for name in program.posteriors[node.posterior].params]
+    probes = DENSITIES[dict(node.options)["log_density"]].probes
+    return probes or sum(math.prod(free_shape(param.support, param.shape)) for param in params)
+
+
+def declared(flow: FlowDensity, coordinates: Coordinates, denoiser: Denoiser, z: Array, key: Array) -> dict[str, Array]:
     """Stats of the density in declared coordinates at working coordinates `z` (n, m)."""
     value, stats = flow(denoiser, z, key)
     lp = value - jax.vmap(coordinates.log_jacobian)(z)
