@@ -12,7 +12,16 @@ import jax
 
 from benchmarks.figure import HEADER
 
-NAMES = ("check", "mutants", "two_moons", "eight_schools", "gaussian_tall", "work_precision", "posteriordb")
+NAMES = (
+    "check",
+    "mutants",
+    "two_moons",
+    "eight_schools",
+    "gaussian_tall",
+    "work_precision",
+    "posteriordb",
+    "bsi_bounds",
+)
 
 
 def main() -> None:

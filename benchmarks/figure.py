@@ -1,10 +1,16 @@
-"""One measured figure, and the table of them."""
+"""One measured figure, the table of them, and plots."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+FIGURES = Path(__file__).parent / "figures"
 
 
 @dataclass(frozen=True)
@@ -26,3 +32,15 @@ class Figure:
 
 
 HEADER = "| what | mean | median | range | n | target |\n|---|---|---|---|---|---|"
+
+
+@contextmanager
+def plot(name: str, panels: int) -> Iterator[Sequence[Axes]]:
+    """Axes side by side, written to figures/NAME.png."""
+    from bsi.runtime.report.figure import grid, style
+
+    with style():
+        figure, (axes,) = grid(1, panels, (3.6, 2.8))
+        yield axes
+        FIGURES.mkdir(exist_ok=True)
+        figure.savefig(FIGURES / f"{name}.png", dpi=150, metadata={"Software": None})
