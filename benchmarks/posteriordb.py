@@ -24,7 +24,7 @@ from benchmarks.figure import Figure
 from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.numpyro_model import numpyro_model
 from bsi.jobs.reference import INITS
-from bsi.runtime.reference import nuts
+from bsi.runtime.reference import mcmc
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FOLDER = "BSI_POSTERIORDB"
@@ -91,7 +91,7 @@ def _draws(model: bsi.Model) -> Mapping[str, np.ndarray]:
     lowered, sample = LoweredModel(program), program.samples["ref"]
     posterior, options = program.posteriors[sample.posterior], dict(sample.options)
     rows = {factor.observation: lowered.rows(factor.observation) for factor in posterior.factors if factor.observation}
-    found = nuts(
+    found = mcmc(
         numpyro_model(program, posterior, lowered.data, rows, centred=options["centred"]),
         (lowered.powers(posterior, {}),),
         key=jr.key(1),

@@ -200,8 +200,7 @@ def _compute(context: Context, job: Job, folder: Path) -> dict[str, Any]:
             return sample_job.compute(context, program.samples[job.node], folder)
         case "reference":
             node = program.samples[job.node]
-            make = reference_job.stored if node.method == "stored" else reference_job.compute
-            return make(context, node, folder)
+            return reference_job.METHODS[node.method](context, node, folder)
         case "check":
             return {"info": check_job.compute(context, job)}
     raise AssertionError(job.kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsi.compiler import configure, fits, likelihood_laws, missing, observations, posteriors, stored
+from bsi.compiler import affine, configure, fits, likelihood_laws, missing, observations, posteriors, routes, stored
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Posterior, Sample, Train
 from bsi.compiler.options import Block
@@ -37,19 +37,25 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
         return Sample(declaration.name.id, "stored", first.name.id, (), None, draws, True) if first and draws else None
     found = posteriors.posterior(env, first) if first else None
     if schema.reference:
-        good = _no_fits(env, method) and _has_density(env, method, first)
+        good = _no_fits(env, method) and _has_density(env, method, first) and affine.suits(env, method, found)
         if found is None or options is None or not good or not missing.has_marginals(env, method, found):
             return None
         return Sample(declaration.name.id, method.function.id, found.name, (), None, options, True)
     given = _given_fits(env, method)
     if found is None or given is None:
         return None
-    used = _fits(env, declaration, found, given, implied)
-    if used is None or options is None:
+    if options is None:
         return None
-    _lint_sum(env, declaration, found, dict(options)["compose"])
+    route = routes.route(env, declaration, found, options, given)
+    settled = routes.settled(env, declaration, options, route) if route else None
+    if route is None or settled is None or not _suits(env, method, route, found):
+        return None
+    used = _fits(env, declaration, found, given, route, implied)
+    if used is None:
+        return None
+    _lint_sum(env, declaration, found, dict(settled)["compose"])
     _lint_power(env, declaration, found)
-    return Sample(declaration.name.id, method.function.id, found.name, used, "amortised", options, False)
+    return Sample(declaration.name.id, method.function.id, found.name, used, route, settled, False)
 
 
 def _use(env: Environment, method: ast.Call) -> None:
@@ -137,14 +143,31 @@ def _given_fits(env: Environment, method: ast.Call) -> list[tuple[ast.Name, fits
     return named if good else None
 
 
+def _suits(env: Environment, method: ast.Call, route: str, posterior: Posterior) -> bool:
+    """Whether a sampler works on a route."""
+    if route == routes.GUIDED:
+        return missing.has_marginals(env, method, posterior)
+    if method.function.id != "smc":
+        return True
+    env.report.add(
+        "E0211",
+        "`smc` on the route `amortised` is part of the language, but not supported in this version yet",
+        method,
+        help="where every likelihood has a density: `route = guided`",
+    )
+    return False
+
+
 def _fits(
     env: Environment,
     declaration: ast.Sample,
     posterior: Posterior,
     given: list[tuple[ast.Name, fits.Laws]],
+    route: str,
     implied: dict[str, Train],
 ) -> tuple[str, ...] | None:
-    """One fit for each likelihood of the posterior: named, else the only one declared for its laws, else implied."""
+    """One fit for each likelihood of the posterior, or on the route `guided` one of a learned prior: named, else the
+    only one declared for its laws, else implied."""
     priors = [factor.law for factor in posterior.factors if factor.kind == "prior"]
     likelihoods = list(dict.fromkeys(factor.law for factor in posterior.factors if factor.kind == "likelihood"))
     if len(priors) > 1:
@@ -157,19 +180,10 @@ def _fits(
         )
         return None
     wanted = [fits.Laws(priors[0], likelihood) for likelihood in likelihoods]
-    if not likelihoods and fits.learned_prior(env, priors[0]):
-        wanted = [fits.Laws(priors[0], None)]
+    if not likelihoods or route == routes.GUIDED:
+        wanted = [fits.Laws(priors[0], None)] if fits.learned_prior(env, priors[0]) else []
     chosen: dict[fits.Laws, ast.Name] = {}
     for name, found in given:
-        if likelihoods and found == fits.Laws(priors[0], None):
-            env.report.add(
-                "E0211",
-                "sampling with a fit of the prior alone (the route `guided`) is part of the language, but not "
-                "supported in this version yet",
-                name,
-                help=f"train {listed(w.text.strip('`') for w in wanted)}",
-            )
-            return None
         if found not in wanted or found in chosen:
             needs = listed(w.text.strip("`") for w in wanted) or "no fit"
             message = f"`{name.id}` is {found.text}, but `{posterior.name}` needs {needs}"

@@ -6,6 +6,7 @@ None. A `seed` of None is derived from the root seed by the job's name.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -66,8 +67,19 @@ def _words(*names: str) -> dict[str, Any]:
 SEED = Option("seed", "int", None, "seed; none: derived from the run's seed and this name", lower=0, words=NONE)
 DRAWS = Option("draws", "int", 4_000, "number of draws", lower=1)
 COMPOSE = Option("compose", "word", "gauss", "how scores of several factors combine", words=_words("gauss", "sum"))
+ROUTE = Option(
+    "route",
+    "word",
+    "auto",
+    "guided: the likelihood's density guides a network of the prior; auto: so if the prior is learned",
+    words=_words("auto", "guided", "amortised"),
+)
 COVARIANCE = Option(
-    "covariance", "word", "moments", "where the covariances of gauss come from", words=_words("moments")
+    "covariance",
+    "word",
+    "auto",
+    "moments: of gauss, by a network; jacobian, isotropic: of the prior given noise, when guided; auto: the first",
+    words=_words("auto", "moments", "jacobian", "isotropic"),
 )
 LOG_DENSITY = Option(
     "log_density",
@@ -90,12 +102,29 @@ PARAMS = Option("params", "expr", None, "a list of params to look at; none: all 
 
 def _score_sampler(doc: str, *own: Option) -> Block:
     """A sampler of scores: what all of them take, around its own options."""
-    return Block((DRAWS, COMPOSE, COVARIANCE, *own, LOG_DENSITY, SEED), doc, "a posterior and its fits")
+    return Block((DRAWS, ROUTE, COMPOSE, COVARIANCE, *own, LOG_DENSITY, SEED), doc, "a posterior and its fits")
 
 
 _CORRECTIONS = (
     Option("corrections", "int", 5, "Langevin steps at a level", lower=1, swept=True),
     Option("delta", "real", 0.1, "their size, in units of the noise's variance", lower=0.0, open=True, swept=True),
+)
+
+_CHAINS = (
+    Option("chains", "int", 4, "chains", lower=1),
+    Option("warmup", "int", 1_000, "adaptation steps of a chain, not kept", lower=1),
+    Option("draws", "int", 1_000, "kept draws of one chain", lower=1),
+    Option("target_accept", "real", 0.8, "acceptance probability that adaptation aims at", 0.0, 1.0, open=True),
+)
+_START = (
+    Option("dense_mass", "bool", False, "adapt a full mass matrix"),
+    Option("init", "word", "uniform", "where chains start", words=_words("uniform", "median", "prior")),
+    Option(
+        "centred",
+        "bool",
+        False,
+        "hierarchical params move as declared, not as `(x - loc) / scale`: better where data say much of each",
+    ),
 )
 
 _WIDTH = Option("width", "int", 256, "units of a hidden layer", lower=1)
@@ -216,32 +245,31 @@ BLOCKS: dict[tuple[str, str], Block] = {
         Option("steps", "int", 100, "noise levels", lower=1, swept=True),
         *_CORRECTIONS,
     ),
+    ("sample", "smc"): _score_sampler(
+        "sequential Monte Carlo: guided steps, weighted and resampled until they are right",
+        Option("steps", "int", 100, "steps", lower=2, swept=True),
+        Option("ess", "real", 0.5, "share of effective draws below which they are resampled", lower=0.0, upper=1.0),
+    ),
     ("sample", "nuts"): Block(
+        (*_CHAINS, Option("max_tree_depth", "int", 10, "doublings of a trajectory", lower=1, upper=20), *_START, SEED),
+        "NumPyro's no-U-turn sampler",
+        "a posterior",
+        reference=True,
+    ),
+    ("sample", "hmc"): Block(
         (
-            Option("chains", "int", 4, "chains", lower=1),
-            Option("warmup", "int", 1_000, "adaptation steps of a chain, not kept", lower=1),
-            Option("draws", "int", 1_000, "kept draws of one chain", lower=1),
-            Option(
-                "target_accept",
-                "real",
-                0.8,
-                "acceptance probability that adaptation aims at",
-                lower=0.0,
-                upper=1.0,
-                open=True,
-            ),
-            Option("max_tree_depth", "int", 10, "doublings of a trajectory", lower=1, upper=20),
-            Option("dense_mass", "bool", False, "adapt a full mass matrix"),
-            Option("init", "word", "uniform", "where chains start", words=_words("uniform", "median", "prior")),
-            Option(
-                "centred",
-                "bool",
-                False,
-                "hierarchical params move as declared, not as `(x - loc) / scale`: better where data say much of each",
-            ),
+            *_CHAINS,
+            Option("trajectory_length", "real", 2 * math.pi, "step size times steps of a trajectory", 0.0, open=True),
+            *_START,
             SEED,
         ),
-        "NumPyro's no-U-turn sampler",
+        "NumPyro's Hamiltonian Monte Carlo with trajectories of one length",
+        "a posterior",
+        reference=True,
+    ),
+    ("sample", "exact_gaussian"): Block(
+        (DRAWS, SEED),
+        "independent draws from the closed form, for a linear-Gaussian model",
         "a posterior",
         reference=True,
     ),
@@ -370,11 +398,11 @@ LATER: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
     "net": frozenset({"transformer", "unet", "dit"}),
     "train": frozenset({"bsi", "exact", "distill", "flow_map"}),
-    "sample": frozenset({"smc", "one_step", "hmc", "exact_gaussian"}),
+    "sample": frozenset({"one_step"}),
     "check": frozenset({"sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
     "compose": frozenset({"jac", "fnpse", "partial"}),
     "covariance": frozenset({"sampled"}),
-    "option": frozenset({"route", "correct"}),
+    "option": frozenset({"correct"}),
 }
 
 

@@ -14,6 +14,7 @@ from bsi.compiler.numpyro_text.functions import PRODUCT, SUM
 from bsi.compiler.numpyro_text.laws import DIRECTIONS, LOCATION_SCALE
 from bsi.compiler.numpyro_text.names import python
 from bsi.compiler.numpyro_text.quotes import comment_of, docstring, source_of
+from bsi.compiler.numpyro_text.sampling import KERNELS
 from bsi.compiler.numpyro_text.simulators import Simulators
 
 
@@ -44,7 +45,7 @@ class Posteriors:
         local = {name: python(name) for name in (*sweeps, *posterior.params)}
         writer = self._writer(local)
         lines = docstring(source_of(self.program, posterior.name))
-        references = [s for s in self.program.samples.values() if s.posterior == posterior.name and s.method == "nuts"]
+        references = [s for s in self.program.samples.values() if s.posterior == posterior.name and s.method in KERNELS]
         centred = bool(references) and all(dict(sample.options)["centred"] for sample in references)
         for factor in posterior.factors:
             if factor.kind == "prior":

@@ -11,12 +11,13 @@ from bsi.compiler.numpyro_text.names import python
 from bsi.compiler.options import BLOCKS
 from bsi.compiler.passes import derived_seed
 
-KERNELS = {"nuts": "NUTS"}
+KERNELS = {"nuts": "NUTS", "hmc": "HMC"}
 # Options of a reference -> arguments of its kernel; an argument is written only where the model changes its default.
 KERNEL_ARGUMENTS = {
     "target_accept": "target_accept_prob",
     "max_tree_depth": "max_tree_depth",
     "dense_mass": "dense_mass",
+    "trajectory_length": "trajectory_length",
 }
 STARTS = {"median": "numpyro.infer.init_to_median", "prior": "numpyro.infer.init_to_sample"}
 

@@ -33,6 +33,8 @@ sample ode = dpmpp(post, of_g, of_f) { draws = 10_000, seed = 3 }
 sample other = dpmpp(half) { draws = 10_000, seed = 4 }
 sample ref = nuts(post) { chains = 2, warmup = 300, draws = 1_000, seed = 5 }
 
+sample closed = exact_gaussian(post) { draws = 10_000, seed = 6 }
+
 check mean_error(ode, ref) < 0.2
 """
 
@@ -53,6 +55,7 @@ def closed_form(prior_power, rows, powers) -> tuple[np.ndarray, np.ndarray]:
 TRUTH = {
     "ode": closed_form(1.0, ROWS + NUMBERS, [2.0, 0.5, 2.0, 1.0]),
     "ref": closed_form(1.0, ROWS + NUMBERS, [2.0, 0.5, 2.0, 1.0]),
+    "closed": closed_form(1.0, ROWS + NUMBERS, [2.0, 0.5, 2.0, 1.0]),
     "other": closed_form(0.5, NUMBERS, [1.0, 1.0, 1.0]),
 }
 
@@ -64,7 +67,7 @@ def run(tmp_path_factory, new_store):
     return bsi.load(folder / "products.bsi").run(folder / "out", store=new_store(folder / "store"))
 
 
-@pytest.mark.parametrize("name, size", [("ode", 10_000), ("other", 10_000), ("ref", 1_000)])
+@pytest.mark.parametrize("name, size", [("ode", 10_000), ("other", 10_000), ("ref", 1_000), ("closed", 10_000)])
 def test_every_factor_counts_with_its_power(run, name, size):
     """Five sigma (the reference's ESS is above 1 000), and .03 sd for regressions from 2^17 simulations, whose error
     composition multiplies."""
