@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 
 from bsi.runtime.files import write_atomically
-from bsi.runtime.report import Check, Draws, Job, Loss, Posterior, Report, render
+from bsi.runtime.report import Bound, Check, Draws, Images, Job, Loss, Posterior, Report, render
 from bsi.runtime.results import SAMPLE_DIMS, read
 
 NAME = "report.html"
+SIDE = 6  # of an image, at least: smaller matrices are better read in a table
 
 
 def write_report(folder: Path) -> Path:
@@ -63,10 +64,23 @@ def _check(check: dict[str, Any], enforced: bool) -> Check:
 
 
 def _loss(job: dict[str, Any]) -> Loss:
-    curves = {
-        name: (np.asarray(curve["steps"]), np.asarray(curve["values"])) for name, curve in job["info"]["losses"].items()
-    }
-    return Loss(job["name"], curves)
+    info = job["info"]
+    curves = {name: (np.asarray(curve["steps"]), np.asarray(curve["values"])) for name, curve in info["losses"].items()}
+    return Loss(job["name"], curves, info.get("unit", ""), _bound(info["bound"]) if info.get("bound") else None)
+
+
+def _bound(found: dict[str, Any]) -> Bound:
+    """From `bsi.runtime.metrics.bits.bound`."""
+    integrand, finite = found["integrand"], found["finite"]
+    return Bound(
+        found["value"],
+        found["standard_error"],
+        found["rows"],
+        found["unit"],
+        found["terms"],
+        (np.asarray(integrand["log_precision"]), np.asarray(integrand["values"])),
+        (np.asarray(finite["steps"]), np.asarray(finite["values"]), np.asarray(finite["standard_errors"])),
+    )
 
 
 def _facts(lock: dict[str, Any]) -> dict[str, str]:
@@ -83,10 +97,18 @@ def _posteriors(folder: Path, samples: list[str]) -> Iterator[Posterior]:
     trees = {name: read(folder / f"{name}.nc") for name in samples if (folder / f"{name}.nc").exists()}
     for posterior in dict.fromkeys(tree.attrs["posterior"] for tree in trees.values()):
         own = {name: tree for name, tree in trees.items() if tree.attrs["posterior"] == posterior}
-        first = next(iter(own.values()))["posterior"].to_dataset()
-        sweeps = _sweeps(own)
+        first, sweeps = next(iter(own.values())), _sweeps(own)
+        params = first["posterior"].to_dataset()
+        shapes = {
+            str(name): image for name, array in params.data_vars.items() if (image := _image(_own(array, sweeps)))
+        }
         yield Posterior(
-            posterior, tuple(_labels(first)), tuple(_draws(n, tree, sweeps) for n, tree in own.items()), sweeps
+            posterior,
+            tuple(_labels(params.drop_vars(shapes), sweeps)),
+            tuple(_draws(name, tree, sweeps, set(shapes)) for name, tree in own.items()),
+            sweeps,
+            tuple(_images(name, shape, own, sweeps) for name, shape in shapes.items()),
+            dict(_observed(first)),
         )
 
 
@@ -100,23 +122,73 @@ def _sweeps(trees: dict[str, xr.DataTree]) -> dict[str, tuple[float, ...]]:
     return found
 
 
-def _labels(dataset: xr.Dataset) -> Iterator[str]:
-    for name, array in dataset.data_vars.items():
-        own = array.shape[array.dims.index("draw") + 1 :]
-        for index in np.ndindex(own):
+def _own(array: xr.DataArray, sweeps: dict[str, tuple[float, ...]]) -> tuple[int, ...]:
+    """Shape of one value."""
+    return tuple(size for dim, size in array.sizes.items() if dim not in sweeps and dim not in SAMPLE_DIMS)
+
+
+def _image(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Height, width and channels of a value that is shown as a picture."""
+    if len(shape) not in (2, 3) or min(shape[:2]) < SIDE:
+        return None
+    height, width, channels = (*shape, 1)[:3]
+    return (height, width, channels) if channels in (1, 3) else None
+
+
+def _picture(array: xr.DataArray, sweeps: dict[str, tuple[float, ...]]) -> tuple[int, int, int] | None:
+    """A covariance is a matrix, but no image: entries of its type are bound to one another."""
+    return _image(_own(array, sweeps)) if array.attrs.get("support", "real") in ("real", "interval") else None
+
+
+def _labels(params: xr.Dataset, sweeps: dict[str, tuple[float, ...]]) -> Iterator[str]:
+    for name, array in params.data_vars.items():
+        for index in np.ndindex(_own(array, sweeps)):
             yield f"{name}[{', '.join(map(str, index))}]" if index else str(name)
 
 
-def _draws(name: str, tree: xr.DataTree, sweeps: dict[str, tuple[float, ...]]) -> Draws:
-    dataset = tree["posterior"].to_dataset()
-    parts = []
-    for array in dataset.data_vars.values():
-        missing = {sweep: len(values) for sweep, values in sweeps.items() if sweep not in array.dims}
-        full = array.expand_dims(missing) if missing else array
-        own = [dim for dim in full.dims if dim not in sweeps and dim not in SAMPLE_DIMS]
-        values = full.transpose(*sweeps, *SAMPLE_DIMS, *own).values
-        lead = len(sweeps) + len(SAMPLE_DIMS)
-        parts.append(values.reshape(*values.shape[:lead], -1))
+def _values(array: xr.DataArray, sweeps: dict[str, tuple[float, ...]]) -> np.ndarray:
+    """[*sweeps, chain, draw, *shape]"""
+    missing = {sweep: len(values) for sweep, values in sweeps.items() if sweep not in array.dims}
+    full = array.expand_dims(missing) if missing else array
+    own = [dim for dim in full.dims if dim not in sweeps and dim not in SAMPLE_DIMS]
+    return full.transpose(*sweeps, *SAMPLE_DIMS, *own).values
+
+
+def _draws(name: str, tree: xr.DataTree, sweeps: dict[str, tuple[float, ...]], images: set[str]) -> Draws:
+    arrays = {n: _values(array, sweeps) for n, array in tree["posterior"].to_dataset().data_vars.items()}
+    lead = next(iter(arrays.values())).shape[: len(sweeps) + len(SAMPLE_DIMS)]
+    parts = [values.reshape(*lead, -1) for n, values in arrays.items() if n not in images]
+    info = json.loads(tree.attrs["info"])
+    stats = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else xr.Dataset()
     reference = tree.attrs["reference"] == "true"
-    failures = tuple(json.loads(tree.attrs["info"]).get("failures", ()))
-    return Draws(name, tree.attrs["method"], np.concatenate(parts, axis=-1), reference, failures)
+    return Draws(
+        name,
+        tree.attrs["method"],
+        np.concatenate(parts, axis=-1) if parts else np.empty((*lead, 0)),
+        reference,
+        tuple(info.get("failures", ())),
+        tree.attrs.get("route", ""),
+        tuple(json.loads(tree.attrs.get("fits", "[]"))),
+        info.get("evaluations"),
+        _values(stats["lp"], sweeps) if "lp" in stats and not reference else None,
+    )
+
+
+def _images(
+    name: str, shape: tuple[int, int, int], trees: dict[str, xr.DataTree], sweeps: dict[str, tuple[float, ...]]
+) -> Images:
+    values = {n: _values(tree["posterior"].to_dataset()[name], sweeps) for n, tree in trees.items()}
+    told = next(iter(trees.values()))["posterior"].to_dataset()[name].attrs
+    ends = [np.nanquantile(array, [0.001, 0.999]) for array in values.values()]
+    low, high = told.get("lower", min(end[0] for end in ends)), told.get("upper", max(end[1] for end in ends))
+    lead = len(sweeps) + len(SAMPLE_DIMS)
+    pictures = {n: array.reshape(*array.shape[:lead], *shape) for n, array in values.items()}
+    return Images(name, pictures, (float(low), float(high)))
+
+
+def _observed(tree: xr.DataTree) -> Iterator[tuple[str, np.ndarray]]:
+    """Sets of image-shaped rows."""
+    sets = tree["observed_data"].to_dataset() if "observed_data" in tree.children else xr.Dataset()
+    for name, array in sets.data_vars.items():
+        if array.dtype != bool and (shape := _image(array.shape[1:])):
+            yield str(name), array.values.reshape(-1, *shape)

@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ class Variable:
     """Arguments:
     values: in a sampled group [*sweeps, chain, draw, *shape], chain = 1 for amortised draws; elsewhere [*shape].
     dims: one a trailing axis, a dim's name or its size as text; by default none has a name.
+    attributes: of the variable in the file; those that are None are left out.
     """
 
     values: np.ndarray
     dims: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build(
@@ -89,7 +91,9 @@ def _array(name: str, variable: Variable, leading: tuple[str, ...]) -> xr.DataAr
         raise ValueError(f"`{name}` has {values.ndim} axes, expected {', '.join((*leading, *own)) or 'none'}")
     twice = {dim for dim in own if own.count(dim) > 1}  # the axes of a square matrix need names of their own
     dims = ("" if dim in twice else dim for dim in own)
-    return xr.DataArray(values, dims=(*leading, *(_dim(name, dim, axis) for axis, dim in enumerate(dims))))
+    named = (*leading, *(_dim(name, dim, axis) for axis, dim in enumerate(dims)))
+    attributes = {key: _attribute(value) for key, value in variable.attributes.items() if value is not None}
+    return xr.DataArray(values, dims=named, attrs=attributes)
 
 
 def _dim(variable: str, dim: str, axis: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bsi.compiler.ir import Param
 from bsi.compiler.plan import Job
 from bsi.jobs.context import Context
 from bsi.jobs.pointwise import pointwise
@@ -23,7 +24,7 @@ def save_tree_of(context: Context, job: Job, path: Path) -> None:
     posterior = program.posteriors[node.posterior]
     draws = context.draws(node.name)
     groups = {
-        "posterior": {name: Variable(array, program.params[name].dims) for name, array in draws.params.items()},
+        "posterior": {name: _variable(program.params[name], array) for name, array in draws.params.items()},
         "observed_data": {},
         "constant_data": {},
     }
@@ -52,6 +53,8 @@ def save_tree_of(context: Context, job: Job, path: Path) -> None:
             "method": node.method,
             "posterior": node.posterior,
             "reference": node.reference,
+            "route": node.route,
+            "fits": list(node.fits),
             "sweeps": list(draws.sweeps),
             "key": job.key,
             "seed": dict(node.options).get("seed"),
@@ -60,3 +63,11 @@ def save_tree_of(context: Context, job: Job, path: Path) -> None:
         },
     )
     write(tree, path)
+
+
+def _variable(param: Param, draws: np.ndarray) -> Variable:
+    """With the kind of its support, and its bounds where they are numbers."""
+    bounds = {"lower": param.support.lower, "upper": param.support.upper}
+    known = {name: expr.value for name, expr in bounds.items() if expr is not None and expr.op == "const"}
+    scalars = {name: value for name, value in known.items() if np.ndim(value) == 0}
+    return Variable(draws, param.dims, {"support": param.support.kind, **scalars})

@@ -40,6 +40,9 @@ class Draws:
     values: [*sweeps, chain, draw, m], coordinates in the order of `Posterior.labels`; chain = 1 for amortised draws.
     reference: drawn in neutral ink, the others in colours; chains of references get rank plots.
     failures: sentences, of a reference that failed its own checks.
+    route: which way its score came from laws and fits; "" for a reference.
+    evaluations: of the denoiser, by every draw at one point of the sweeps.
+    log_density: [*sweeps, chain, draw].
     """
 
     name: str
@@ -47,6 +50,24 @@ class Draws:
     values: np.ndarray
     reference: bool = False
     failures: tuple[str, ...] = ()
+    route: str = ""
+    fits: tuple[str, ...] = ()
+    evaluations: float | None = None
+    log_density: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Images:
+    """One image-shaped param: shown as pictures, without a row a pixel in plots and tables.
+
+    Arguments:
+    values: name of a sample -> [*sweeps, chain, draw, height, width, channels], channels = 1 or 3.
+    bounds: what is shown as black and as white.
+    """
+
+    name: str
+    values: Mapping[str, np.ndarray]
+    bounds: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -54,12 +75,15 @@ class Posterior:
     """Arguments:
     labels: one a scalar coordinate, for example `theta[0]`.
     sweeps: name -> values, the leading axes of every `Draws.values`.
+    observed: sets whose rows are image-shaped -> [rows, height, width, channels], NaN where a pixel is missing.
     """
 
     name: str
     labels: tuple[str, ...]
     samples: tuple[Draws, ...]
     sweeps: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    images: tuple[Images, ...] = ()
+    observed: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def points(self) -> list[tuple[tuple[int, ...], str]]:
         """Every point of the grid: its index, and `lambda = 0.5, ...` ("" without a sweep)."""
@@ -72,11 +96,32 @@ class Posterior:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What a bound on the negative log likelihood of held-out rows is made of, in `unit`.
+
+    Arguments:
+    value: the bound in infinitely many steps, the sum of `terms`.
+    integrand: values of its part a unit of `ln λ`, at `ln λ`.
+    finite: numbers of steps, the bound in so many, and standard errors.
+    """
+
+    value: float
+    standard_error: float
+    rows: int
+    unit: str = "bits/dim"
+    terms: Mapping[str, float] = field(default_factory=dict)
+    integrand: tuple[np.ndarray, np.ndarray] | None = None
+    finite: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
 class Loss:
-    """One training job: name of a curve -> (steps, values)."""
+    """One training job: name of a curve -> (steps, values), in `unit`."""
 
     name: str
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    unit: str = ""
+    bound: Bound | None = None
 
 
 @dataclass(frozen=True)

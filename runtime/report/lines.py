@@ -1,4 +1,4 @@
-"""The other figures: intervals along a sweep, ranks and traces of chains, training losses."""
+"""The other figures: intervals along a sweep, ranks and traces of chains, log densities, training losses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bsi.runtime.report.figure import CARD, FAINT, INK, REFERENCE, SERIES, colou
 
 RANK_BINS = 20
 TRACE_POINTS = 200  # a chain
+DENSITY_BINS = 50
 
 
 def sweep(posterior: Posterior) -> str:
@@ -66,6 +67,24 @@ def chains(posterior: Posterior, draws: Draws, index: tuple[int, ...]) -> str:
         return svg(figure, f"traces and ranks of {draws.name}")
 
 
+def log_densities(posterior: Posterior, index: tuple[int, ...], title: str) -> str:
+    """SVG of a histogram of `ln p` of the draws of every sample that has it."""
+    colour = colours(posterior.samples)
+    known = {s.name: s.log_density[index].ravel() for s in posterior.samples if s.log_density is not None}
+    tables = {name: values[np.isfinite(values)] for name, values in known.items()}
+    everything = np.concatenate(list(tables.values()))
+    limits = (float(np.quantile(everything, 0.002)), float(everything.max())) if len(everything) else (0.0, 1.0)
+    with style():
+        figure, ((ax,),) = grid(1, 1, (4.2, 1.9))
+        for name, values in tables.items():
+            heights, edges = np.histogram(values, bins=DENSITY_BINS, range=limits)
+            ax.stairs(heights / max(len(values), 1), edges, color=colour[name], lw=1.3)
+        ax.set_yticks([])
+        ax.spines["left"].set_visible(False)
+        ax.set_xlabel("ln p of a draw")
+        return svg(figure, f"log density of the draws of {title}")
+
+
 def losses(loss: Loss) -> str:
     """SVG of training curves; the first is drawn in full, the others in colour over it."""
     with style():
@@ -77,7 +96,7 @@ def losses(loss: Loss) -> str:
             low, high = np.quantile(finite, [0.0, 0.97])
             ax.set_ylim(low - 0.05 * (high - low), high + 0.1 * (high - low) or None)
         ax.set_xlabel("step")
-        ax.set_ylabel("loss")
+        ax.set_ylabel(f"loss, {loss.unit}" if loss.unit else "loss")
         ax.grid(color=FAINT, lw=0.5)
         ax.legend()
         return svg(figure, f"training loss of {loss.name}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 from bsi.runtime.report import tables
+from bsi.runtime.report.bound import bound
 from bsi.runtime.report.corner import MOST, chosen, corner
-from bsi.runtime.report.data import Posterior, Report
-from bsi.runtime.report.lines import chains, losses, sweep
+from bsi.runtime.report.data import Draws, Loss, Posterior, Report
+from bsi.runtime.report.lines import chains, log_densities, losses, sweep
+from bsi.runtime.report.pictures import pictures
 
 POINTS = 12  # points of a sweep that get a corner plot of their own
 
@@ -36,7 +38,7 @@ def _sections(report: Report) -> Iterator[str]:
     for posterior in report.posteriors:
         yield _section(f"Posterior {posterior.name}", "".join(_posterior(posterior)))
     if report.losses:
-        yield _section("Training", "".join(f"<h3>{escape(x.name)}</h3>{_figure(losses(x))}" for x in report.losses))
+        yield _section("Training", "".join(part for loss in report.losses for part in _training(loss)))
     if report.jobs:
         yield _section("Jobs", tables.jobs(report.jobs))
     yield _section("Model", f"<pre><code>{escape(report.source)}</code></pre>")
@@ -57,29 +59,58 @@ def _verdict(report: Report) -> str:
 def _posterior(posterior: Posterior) -> Iterator[str]:
     for s in posterior.samples:
         yield from (_notice(f"{s.name} failed its own checks and is not compared against: {f}") for f in s.failures)
+    yield tables.samples(posterior)
     m = len(posterior.labels)
     if m > MOST:
         furthest = any(s.reference for s in posterior.samples) and not all(s.reference for s in posterior.samples)
         which = "where samplers and reference differ most" if furthest else "that were declared first"
         names = ", ".join(f"<code>{escape(posterior.labels[k])}</code>" for k in chosen(posterior))
         yield f"<p>Plots show {MOST} of {m} coordinates, those {which}: {names}. The tables show all.</p>"
-    points, names = posterior.points(), tables.keys(posterior)
-    legend = " ".join(f"<span>{names[s.name]} ({escape(s.method)})</span>" for s in posterior.samples)
-    if posterior.sweeps:
-        yield _figure(sweep(posterior), f"{legend} Median, 50 % and 90 % intervals.")
-    for number, (index, text) in enumerate(points):
-        title = f"{posterior.name} at {text}" if text else posterior.name
-        content = ""
-        if number < POINTS:
-            content += _figure(
-                corner(posterior, index, f"corner plot of {title}"),
-                f"{legend} Contours hold 50 % and 90 % of the draws.",
-            )
-        content += tables.marginals(posterior, index)
-        for s in posterior.samples:
-            if s.reference and s.values.shape[-3] > 1 and number == 0:
-                content += _details(f"Chains of {s.name}: traces and ranks", _figure(chains(posterior, s, index)))
+    if posterior.sweeps and m:
+        yield _figure(sweep(posterior), f"{_legend(posterior)} Median, 50 % and 90 % intervals.")
+    for number, (index, text) in enumerate(posterior.points()):
+        content = "".join(_point(posterior, index, text, number))
         yield _details(text, content, opened=number == 0) if text else content
+
+
+def _point(posterior: Posterior, index: tuple[int, ...], text: str, number: int) -> Iterator[str]:
+    """Everything at one point of the sweeps, which is the `number`th."""
+    title = f"{posterior.name} at {text}" if text else posterior.name
+    plots = number < POINTS
+    for images in posterior.images:
+        yield f"<h3><code>{escape(images.name)}</code></h3>"
+        yield pictures(posterior, images, index) if plots else ""
+        yield tables.pixels(posterior, images, index)
+    if posterior.labels and plots:
+        figure = corner(posterior, index, f"corner plot of {title}")
+        yield _figure(figure, f"{_legend(posterior)} Contours hold 50 % and 90 % of the draws.")
+    if posterior.labels:
+        yield tables.marginals(posterior, index)
+    dense = [s for s in posterior.samples if s.log_density is not None]
+    if dense and plots:
+        yield _figure(log_densities(posterior, index, title), f"{_legend(posterior, dense)} Log density of the draws.")
+    for s in posterior.samples:
+        if posterior.labels and s.reference and s.values.shape[-3] > 1 and number == 0:
+            yield _details(f"Chains of {s.name}: traces and ranks", _figure(chains(posterior, s, index)))
+
+
+def _legend(posterior: Posterior, samples: Sequence[Draws] | None = None) -> str:
+    names = tables.keys(posterior)
+    return " ".join(f"<span>{names[s.name]}</span>" for s in samples or posterior.samples)
+
+
+def _training(loss: Loss) -> Iterator[str]:
+    yield f"<h3>{escape(loss.name)}</h3>{_figure(losses(loss))}"
+    if (found := loss.bound) is not None:
+        terms = ", ".join(
+            f"{escape(name.replace('_', ' '))} {tables.number(value, 3)}" for name, value in found.terms.items()
+        )
+        yield (
+            f"<p>{tables.number(found.value)} ± {tables.number(found.standard_error, 2)} {escape(found.unit)} on "
+            f"{found.rows:,} held-out rows{f': {terms}' if terms else ''}.</p>"
+        )
+        if found.integrand is not None or found.finite is not None:
+            yield _figure(bound(found, f"bound of {loss.name}"))
 
 
 def _section(title: str, content: str) -> str:

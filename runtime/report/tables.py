@@ -9,9 +9,10 @@ from html import escape
 import numpy as np
 
 from bsi.runtime.reference.diagnostics import ess_bulk, rhat
-from bsi.runtime.report.data import Check, Draws, Job, Posterior
+from bsi.runtime.report.data import Check, Draws, Images, Job, Posterior
 from bsi.runtime.report.figure import VARIABLES, colours
 
+CHECKED_PIXELS = 256  # of an image, for R-hat and ESS
 MARKS = {True: ("pass", "✓ passed"), False: ("fail", "✗ failed"), None: ("skip", "– not evaluated")}
 
 
@@ -67,6 +68,49 @@ def jobs(rows: Iterable[Job]) -> str:
         ],
         numeric=4,
     )
+
+
+def samples(posterior: Posterior) -> str:
+    """Every sample with its method, the route by which its score came, and what it took."""
+    names = keys(posterior)
+    return table(
+        ("sample", "method", "route", "draws", "evaluations a draw"),
+        [
+            (
+                names[s.name],
+                escape(s.method),
+                escape(s.route or "–") + (f"<small>{escape(', '.join(s.fits))}</small>" if s.fits else ""),
+                f"{s.values.shape[-3]} × {s.values.shape[-2]:,}"
+                if s.values.shape[-3] > 1
+                else f"{s.values.shape[-2]:,}",
+                "–" if s.evaluations is None else f"{s.evaluations:,.0f}",
+            )
+            for s in posterior.samples
+        ],
+        numeric=3,
+    )
+
+
+def pixels(posterior: Posterior, images: Images, index: tuple[int, ...]) -> str:
+    """What there is to say of all pixels of an image-shaped param at once, one row a sample."""
+    rows = []
+    for s in posterior.samples:
+        drawn = images.values[s.name][index]
+        table_of = drawn.reshape(*drawn.shape[:2], -1)
+        some = np.unique(np.linspace(0, table_of.shape[-1] - 1, CHECKED_PIXELS).astype(int))
+        several = table_of.shape[0] > 1 and bool(np.isfinite(table_of).all())
+        moving = [k for k in some if np.ptp(table_of[..., k]) > 0] if several else []
+        rows.append(
+            (
+                keys(posterior)[s.name],
+                f"{table_of.shape[-1]:,}",
+                number(float(np.nanmean(table_of)), 3),
+                number(float(np.nanmean(np.nanstd(table_of, axis=(0, 1)))), 3),
+                f"{max(rhat(table_of[..., k]) for k in moving):.3f}" if moving else "–",
+                f"{min(ess_bulk(table_of[..., k]) for k in moving):.0f}" if moving else "–",
+            )
+        )
+    return table(("sample", "entries", "mean", "sd of an entry", "worst R-hat", "smallest bulk ESS"), rows, numeric=1)
 
 
 def marginals(posterior: Posterior, index: tuple[int, ...]) -> str:

@@ -1,16 +1,20 @@
 """The report: complete, escaped, and whole without a network, whatever the draws look like."""
 
+import base64
+import io
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from bsi.runtime.report import Check, Draws, Job, Loss, Posterior, Report, render
+from bsi.runtime.report import Bound, Check, Draws, Images, Job, Loss, Posterior, Report, render
 from bsi.runtime.report.corner import MOST, chosen
 from bsi.runtime.report.figure import colours
+from bsi.runtime.report.pictures import MISSING, shade, sheet
 
-VOID = {"meta", "path", "use", "rect", "br"}
+VOID = {"meta", "path", "use", "rect", "br", "img"}
 
 
 class Outline(HTMLParser):
@@ -53,6 +57,29 @@ def posterior(m=2, sweeps=None, reference=True, name="post"):
     return Posterior(name, tuple(f"theta[{k}]" for k in range(m)), tuple(samples), sweeps or {})
 
 
+def with_images(name="post", channels=1, sweeps=None):
+    """A sampler and a reference of one image-shaped param, and a log density; one pixel never moves."""
+    grid = tuple(len(values) for values in (sweeps or {}).values())
+    drawn = {n: draws(*grid, *shape, 8, 6, channels) for n, shape in ((name, (1, 100)), ("ref", (2, 50)))}
+    drawn["ref"][..., 0, 0, :] = 1.0
+    samples = (
+        Draws(name, "ddim", np.empty((*grid, 1, 100, 0)), False, (), "guided", (name,), 101.0, draws(*grid, 1, 100)),
+        Draws("ref", "nuts", np.empty((*grid, 2, 50, 0)), True),
+    )
+    rows = draws(3, 8, 6, channels)
+    rows[0, 2, 3] = np.nan
+    return Posterior(name, (), samples, sweeps or {}, (Images(name, drawn, (-2.0, 2.0)),), {name: rows})
+
+
+BOUND = Bound(
+    2.34,
+    0.021,
+    360,
+    terms={"measurement": 2.3, "log_jacobian": 0.04},
+    integrand=(np.arange(4.0), np.ones(4)),
+    finite=(np.array([25, 50]), np.array([2.6, 2.4]), np.array([0.1, 0.1])),
+)
+
 EVIL = '<script>alert("1")</script>&$x$'
 
 
@@ -73,8 +100,11 @@ def whole():
         posteriors=(
             Posterior(EVIL, (EVIL, "mu"), (Draws(EVIL, "nuts", draws(2, 50, 2), True, (EVIL,)),)),
             posterior(sweeps={"lambda": (0.5, 1.0)}, name="tall"),
+            with_images(EVIL),
         ),
-        losses=(Loss(EVIL, {EVIL: (steps, 1 / (1 + steps)), "held out": (steps[::9], np.full(34, np.nan))}),),
+        losses=(
+            Loss(EVIL, {EVIL: (steps, 1 / (1 + steps)), "held out": (steps[::9], np.full(34, np.nan))}, EVIL, BOUND),
+        ),
         facts={"seed": EVIL},
         notices=(EVIL,),
     )
@@ -83,9 +113,9 @@ def whole():
 def test_nothing_is_fetched_and_no_text_of_a_user_is_markup():
     page = render(whole())
     outline = Outline(page)
-    assert outline.stack == [] and not {"script", "link", "img", "iframe", "object"} & set(outline.tags)
+    assert outline.stack == [] and not {"script", "link", "iframe", "object"} & set(outline.tags)
     links = [value for _, name, value in outline.attributes if name in ("href", "xlink:href", "src")]
-    assert links and all(value.startswith("#") for value in links)
+    assert links and all(value.startswith(("#", "data:image/png;base64,")) for value in links)
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
     assert "@import" not in page and "@font-face" not in page
     assert "".join(outline.text).count('alert("1")</script>') >= 10
@@ -183,3 +213,49 @@ def test_references_are_neutral_and_samplers_keep_their_colours():
     colour = colours(samples)
     assert colour["ref"] == colour["ref2"] and len(set(colour.values())) == 3
     assert colour["a"] == colours(samples[1:])["a"]
+
+
+def test_images_are_pictures_and_no_rows_of_tables():
+    page = render(Report("m", "", posteriors=(with_images(),)))
+    outline = Outline(page)
+    assert outline.stack == [] and "corner plot" not in page and page.count("<svg") == 1  # the log density
+    text = " ".join(outline.text)
+    for told in ("64 of 100 draws", "post: mean", "ref: sd", "observed", "missing", "worst R-hat", "guided", "101"):
+        assert told in text, told
+    sources = [value for tag, name, value in outline.attributes if (tag, name) == ("img", "src")]
+    assert len(sources) == 7  # what was observed; mean, sd and draws of two samples
+    alts = [value for tag, name, value in outline.attributes if (tag, name) == ("img", "alt")]
+    assert len(set(alts)) == 7
+    drawn = sources[alts.index("draws of post by post")]
+    picture = imread(io.BytesIO(base64.b64decode(drawn.partition(",")[2])), format="png")
+    assert picture.shape == (8 * 8 + 7, 8 * 6 + 7, 4)
+
+
+def test_a_page_of_64_colour_images_is_small():
+    photos = with_images(channels=3)
+    big = np.random.default_rng(0).integers(0, 255, (1, 64, 32, 32, 3)).astype(float)
+    photos = Posterior("p", (), photos.samples[:1], {}, (Images("img", {"post": big}, (0.0, 255.0)),))
+    assert len(render(Report("m", "", posteriors=(photos,)))) < 400_000  # noise, which no format makes smaller
+
+
+def test_every_point_of_a_sweep_has_its_images():
+    page = render(Report("m", "", posteriors=(with_images(sweeps={"lambda": (0.5, 1.0)}),)))
+    assert page.count('alt="mean of post by post"') == 2 and page.count("16 of 100 draws") == 4
+
+
+def test_shades():
+    """Black, white and what lies outside the bounds; a missing value in its own colour."""
+    values = np.array([[0.0, 10.0, 5.0], [-3.0, 30.0, np.nan]])[..., None]
+    found = shade(values, 0.0, 10.0)
+    assert found[..., 0].tolist() == [[0, 255, 128], [0, 255, MISSING[0]]] and tuple(found[1, 2]) == MISSING
+    whole = sheet([found] * 5, across=3)
+    assert whole.shape == (2 * 2 + 1, 3 * 3 + 2, 4)
+    assert not whole[2].any() and not whole[:, 3].any() and not whole[3:, 8:].any()  # seams, and the empty place
+    assert (whole[3:, 4:7] == found).all()
+
+
+def test_a_bound_tells_its_value_and_its_parts():
+    page = render(Report("m", "", losses=(Loss("fit", {"training": (np.arange(9.0), np.ones(9))}, "bits/dim", BOUND),)))
+    text = " ".join(Outline(page).text)
+    assert "2.34 ± 0.021 bits/dim on 360 held-out rows: measurement 2.3, log jacobian 0.04." in text
+    assert "loss, bits/dim" in text and "∞ steps" in text and page.count("<svg") == 2
