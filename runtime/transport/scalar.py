@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import betainc, erf, erfinv, gammainc, gammaincc, log_ndtr, ndtr, ndtri
+from jax.scipy.special import betainc, betaln, erf, erfinv, gammainc, gammaincc, gammaln, log_ndtr, ndtr, ndtri
 from jaxtyping import Array
 
 from bsi.runtime.transport.base import (
@@ -17,6 +17,7 @@ from bsi.runtime.transport.base import (
     Tails,
     Transport,
     Value,
+    differentiable,
     from_survival,
     hazard,
     location_scale,
@@ -32,9 +33,20 @@ def _cauchy_tails(x: Array) -> Tails:
     return jnp.arctan2(1.0, -x) / jnp.pi, jnp.arctan2(1.0, x) / jnp.pi
 
 
+def _sided(z: Array) -> tuple[Array, Array]:
+    """The sign of z and how far it lies from 0, of derivative 1 at 0 too, where `abs` has none."""
+    side = jnp.where(z < 0, -1.0, 1.0)
+    return side, side * z
+
+
 def _cauchy_from_normal(z: Array) -> Array:
-    tail = jnp.pi * ndtr(-jnp.abs(z))
-    return jnp.sign(z) / jnp.tan(jnp.maximum(tail, TINY))
+    side, far = _sided(z)
+    return side / jnp.tan(jnp.maximum(jnp.pi * ndtr(-far), TINY))
+
+
+def _laplace_from_normal(z: Array) -> Array:
+    side, far = _sided(z)
+    return -side * (jnp.log(2.0) + log_ndtr(-far))
 
 
 def _laplace_tails(x: Array) -> Tails:
@@ -46,7 +58,7 @@ def _gumbel_tails(x: Array) -> Tails:
     return jnp.exp(-jnp.exp(-x)), -jnp.expm1(-jnp.exp(-x))
 
 
-def _student_tails(x: Value, df: Value) -> Tails:
+def _standard_student_tails(x: Array, df: Value) -> Tails:
     square = jnp.square(x)
     far = betainc(0.5 * df, 0.5, df / (df + square))
     near = 1 - betainc(0.5, 0.5 * df, square / (df + square))  # `far` sees no x² below rounding of df
@@ -54,14 +66,46 @@ def _student_tails(x: Value, df: Value) -> Tails:
     return jnp.where(x < 0, tail, 1 - tail), jnp.where(x < 0, 1 - tail, tail)
 
 
-def _half_student_tails(x: Value, df: Value, scale: Value) -> Tails:
-    square = jnp.square(jnp.maximum(x, 0.0) / scale)
+def _standard_half_student_tails(x: Array, df: Value) -> Tails:
+    square = jnp.square(x)
     return betainc(0.5, 0.5 * df, square / (df + square)), betainc(0.5 * df, 0.5, df / (df + square))
 
 
+def _student_log_density(x: Array, df: Value) -> Array:
+    return -0.5 * (df + 1) * jnp.log1p(jnp.square(x) / df) - 0.5 * jnp.log(df) - betaln(0.5, 0.5 * df)
+
+
+def _log_odds_density(y: Array, a: Value, b: Value) -> Array:
+    return a * jax.nn.log_sigmoid(y) + b * jax.nn.log_sigmoid(-y) - betaln(a, b)
+
+
+_STUDENT = differentiable(_standard_student_tails, _student_log_density)
+_HALF_STUDENT = differentiable(_standard_half_student_tails, lambda x, df: math.log(2) + _student_log_density(x, df))
+_LOG_ODDS = differentiable(
+    lambda y, a, b: (betainc(a, b, jax.nn.sigmoid(y)), betainc(b, a, jax.nn.sigmoid(-y))), _log_odds_density
+)
+_BETA = differentiable(
+    lambda x, a, b: (betainc(a, b, x), betainc(b, a, 1 - x)),
+    lambda x, a, b: (
+        (a - 1) * jnp.log(jnp.maximum(x, TINY)) + (b - 1) * jnp.log(jnp.maximum(1 - x, TINY)) - betaln(a, b)
+    ),
+)
+_GAMMA = differentiable(
+    lambda x, shape: (gammainc(shape, x), gammaincc(shape, x)),
+    lambda x, shape: (shape - 1) * jnp.log(jnp.maximum(x, TINY)) - x - gammaln(shape),
+)
+
+
+def _student_tails(x: Value, df: Value) -> Tails:
+    return _STUDENT(jnp.asarray(x), df)
+
+
+def _half_student_tails(x: Value, df: Value, scale: Value) -> Tails:
+    return _HALF_STUDENT(jnp.maximum(x, 0.0) / scale, df)
+
+
 def _beta_tails(x: Value, a: Value, b: Value) -> Tails:
-    x = jnp.clip(x, 0.0, 1.0)
-    return betainc(a, b, x), betainc(b, a, 1 - x)
+    return _BETA(jnp.clip(x, 0.0, 1.0), a, b)
 
 
 def _uniform_tails(x: Value, low: Value, high: Value) -> Tails:
@@ -70,13 +114,12 @@ def _uniform_tails(x: Value, low: Value, high: Value) -> Tails:
 
 
 def _gamma_tails(x: Value, shape: Value, rate: Value) -> Tails:
-    x = jnp.maximum(x, 0.0) * rate
-    return gammainc(shape, x), gammaincc(shape, x)
+    return _GAMMA(jnp.maximum(x, 0.0) * rate, shape)
 
 
 def _inverse_gamma_tails(x: Value, shape: Value, scale: Value) -> Tails:
-    x = scale / jnp.maximum(x, TINY)
-    return gammaincc(shape, x), gammainc(shape, x)
+    below, above = _GAMMA(scale / jnp.maximum(x, TINY), shape)
+    return above, below
 
 
 def _pareto_tails(x: Value, lower: Value, shape: Value) -> Tails:
@@ -99,8 +142,8 @@ def _asymmetric_from_normal(z: Value, loc: Value, scale: Value, asymmetry: Value
 
 
 def _soft_laplace_from_normal(z: Array) -> Array:
-    tail = ndtr(-jnp.abs(z))
-    return jnp.sign(z) * -jnp.log(jnp.tan(jnp.maximum(0.5 * jnp.pi * tail, TINY)))
+    side, far = _sided(z)
+    return -side * jnp.log(jnp.tan(jnp.maximum(0.5 * jnp.pi * ndtr(-far), TINY)))
 
 
 def _from_distribution(minus_log: Callable[..., Array], quantile: Callable[..., Array]) -> Transport:
@@ -141,7 +184,7 @@ def _truncated_normal_from_normal(z: Value, loc: Value, scale: Value, lower: Val
 
 NORMAL = location_scale(lambda x: (ndtr(x), ndtr(-x)), lambda z: jnp.asarray(z))
 CAUCHY = location_scale(_cauchy_tails, lambda z: _cauchy_from_normal(jnp.asarray(z)))
-LAPLACE = location_scale(_laplace_tails, lambda z: -jnp.sign(z) * (jnp.log(2.0) + log_ndtr(-jnp.abs(jnp.asarray(z)))))
+LAPLACE = location_scale(_laplace_tails, lambda z: _laplace_from_normal(jnp.asarray(z)))
 LOGISTIC = location_scale(lambda x: (jax.nn.sigmoid(x), jax.nn.sigmoid(-x)), lambda z: hazard(z) - hazard(-z))
 GUMBEL = location_scale(_gumbel_tails, lambda z: -jnp.log(hazard(-z)))
 UNIFORM = Transport(_uniform_tails, lambda z, low, high: low + (high - low) * ndtr(jnp.asarray(z)))
@@ -156,7 +199,7 @@ LOGNORMAL = Transport(
 HALF_NORMAL = Transport(
     positive(lambda x, scale: (erf(x / scale / jnp.sqrt(2.0)), 2 * ndtr(-x / scale))),
     lambda z, scale: jnp.where(
-        z < 0, scale * jnp.sqrt(2.0) * erfinv(ndtr(jnp.asarray(z))), -scale * ndtri(0.5 * ndtr(-jnp.asarray(z)))
+        z < 0, scale * jnp.sqrt(2.0) * erfinv(ndtr(jnp.minimum(z, 0.0))), -scale * ndtri(0.5 * ndtr(-jnp.asarray(z)))
     ),
 )
 HALF_CAUCHY = Transport(
@@ -215,6 +258,4 @@ LEVY = Transport(
 )
 
 # The log odds of a beta law, which keep their digits beside one as beside zero.
-LOG_ODDS_OF_BETA = searched(
-    lambda y, a, b: (betainc(a, b, jax.nn.sigmoid(y)), betainc(b, a, jax.nn.sigmoid(-y))), lambda y: y, -80.0, 80.0
-)
+LOG_ODDS_OF_BETA = searched(_LOG_ODDS, lambda y: y, -80.0, 80.0)

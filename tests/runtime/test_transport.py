@@ -1,5 +1,6 @@
 """Quantile transports against SciPy, in float32 and far into both tails."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -81,3 +82,58 @@ def test_a_truncated_law_is_the_law_given_the_interval(lower, upper):
     x = np.asarray(transport.from_normal(jnp.asarray(Z, jnp.float32)))
     assert np.all((x >= lower) & (x <= upper))
     np.testing.assert_allclose(x, quantile(st.truncnorm(lower, upper), Z), rtol=2e-3, atol=1e-4)
+
+
+SEARCHED = ("student_t", "half_student_t", "beta", "gamma", "inverse_gamma")  # the other ones are these with names
+TRICKY = ("cauchy", "laplace", "logistic", "half_normal", "soft_laplace")  # in halves that meet at z = 0
+
+
+@pytest.mark.parametrize("name", [*SEARCHED, *TRICKY])
+def test_derivatives_are_those_of_differences(name):
+    """By z and by every argument, in double precision; those by shapes of a searched law are differences themselves."""
+    transport, args, _ = CASES[name]
+    with jax.enable_x64(True):
+        points = (jnp.asarray(Z), *(jnp.full(Z.shape, a) for a in args))
+
+        @jax.jit
+        def both(points, along):
+            _, slope = jax.jvp(transport.from_normal, points, along)
+            step = 1e-3  # JAX has betainc to nine digits
+            more, less = (
+                transport.from_normal(*(p + h * a for p, a in zip(points, along, strict=True))) for h in (step, -step)
+            )
+            return slope, (more - less) / (2 * step)
+
+        for k in range(len(points)):
+            slope, difference = both(points, tuple(jnp.full(Z.shape, float(i == k)) for i in range(len(points))))
+            np.testing.assert_allclose(slope, difference, rtol=5e-3 if k else 1e-3, atol=1e-5, err_msg=str(k))
+
+
+@pytest.mark.parametrize("name", [*SEARCHED, *TRICKY])
+def test_slopes_are_positive_numbers(name):
+    """Backwards, in single precision."""
+    transport, args, _ = CASES[name]
+    z = jnp.concatenate([jnp.asarray(Z, jnp.float32), jnp.array([-1e-30, 1e-30])])
+    slope = jax.jit(jax.vmap(jax.grad(lambda z: transport.from_normal(z, *args))))(z)
+    assert np.isfinite(slope).all() and (slope > 0).all()
+
+
+def test_laws_of_laws_differentiate_by_what_they_close_over():
+    """A mixture and a truncated law, by z and by an argument of a component, against differences."""
+    weights = jnp.array([0.3, 0.7])
+
+    def mixed(z, loc):
+        tails = (lambda x: t.NORMAL.tails(x, loc, 0.5), lambda x: t.STUDENT_T.tails(x, 5.0, 1.0, 1.0))
+        return t.mixture(weights, tails).from_normal(z)
+
+    def cut(z, loc):
+        return t.truncated(lambda x: t.GAMMA.tails(x, 2.0, loc + 2.0), 0.2, 1.5).from_normal(z)
+
+    with jax.enable_x64(True):
+        for law in (mixed, cut):
+            for z in (-1.3, 0.4, 2.0):
+                slopes = jax.jit(jax.grad(law, (0, 1)))(z, -0.5)
+                h = 1e-3
+                by_z = (law(z + h, -0.5) - law(z - h, -0.5)) / (2 * h)
+                by_loc = (law(z, -0.5 + h) - law(z, -0.5 - h)) / (2 * h)
+                np.testing.assert_allclose(slopes, (by_z, by_loc), rtol=5e-3)
