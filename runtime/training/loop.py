@@ -71,8 +71,10 @@ def chunk_runner(
     losses: Losses,
     validate: Callable[[Any, Any], Float[Array, " parts"]],
 ) -> Callable[[State, Any], State]:
-    """A jitted function of `(state, chunk's data)` that runs `length` steps and validates the averaged weights, by
-    `validate(weights, chunk's data)`."""
+    """A function of `(state, chunk's data)` that runs `length` steps and validates the averaged weights, by
+    `validate(weights, chunk's data)`: all in one jitted call, or, for images on a CPU, a call a step."""
+    # XLA takes 50 times as long for the gradient of a convolution inside a loop on a CPU (jaxlib 0.10)
+    stepwise = options.architecture.images and jax.default_backend() == "cpu"
 
     def one(state: State, data: Any) -> tuple[State, Array]:
         batch_key, noise_key = jr.split(jr.fold_in(key, state.step))
@@ -95,10 +97,8 @@ def chunk_runner(
         )
         return state, each
 
-    @eqx.filter_jit(donate="all-except-first")
-    def run(data: Any, state: State) -> State:
-        index = state.step // length
-        state, each = jax.lax.scan(lambda s, _: one(s, data), state, length=length)
+    def close(data: Any, state: State, each: Array) -> State:
+        index = state.step // length - 1
         held_out = validate(state.ema, data)
         better = held_out < state.best_loss
         best = tuple(
@@ -117,6 +117,22 @@ def chunk_runner(
             ),
         )
 
+    @eqx.filter_jit(donate="all-except-first")
+    def whole(data: Any, state: State) -> State:
+        state, each = jax.lax.scan(lambda s, _: one(s, data), state, length=length)
+        return close(data, state, each)
+
+    single = eqx.filter_jit(lambda data, state: one(state, data), donate="all-except-first")
+    last = eqx.filter_jit(close, donate="all-except-first")
+
+    def stepped(data: Any, state: State) -> State:
+        each = []
+        for _ in range(length):
+            state, losses = single(data, state)
+            each.append(losses)
+        return last(data, state, jnp.stack(each))
+
+    run = stepped if stepwise else whole
     return lambda state, data: run(data, state)
 
 
