@@ -99,9 +99,7 @@ def _posteriors(folder: Path, samples: list[str]) -> Iterator[Posterior]:
         own = {name: tree for name, tree in trees.items() if tree.attrs["posterior"] == posterior}
         first, sweeps = next(iter(own.values())), _sweeps(own)
         params = first["posterior"].to_dataset()
-        shapes = {
-            str(name): image for name, array in params.data_vars.items() if (image := _image(_own(array, sweeps)))
-        }
+        shapes = {str(name): image for name, array in params.data_vars.items() if (image := _picture(array, sweeps))}
         yield Posterior(
             posterior,
             tuple(_labels(params.drop_vars(shapes), sweeps)),

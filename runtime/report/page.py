@@ -58,7 +58,8 @@ def _verdict(report: Report) -> str:
 
 def _posterior(posterior: Posterior) -> Iterator[str]:
     for s in posterior.samples:
-        yield from (_notice(f"{s.name} failed its own checks and is not compared against: {f}") for f in s.failures)
+        if s.failures:
+            yield _notice(f"{s.name} failed its own checks and is not compared against: {'; '.join(s.failures)}")
     yield tables.samples(posterior)
     m = len(posterior.labels)
     if m > MOST:

@@ -36,7 +36,8 @@ def pictures(posterior: Posterior, images: Images, index: tuple[int, ...]) -> st
     widest = max((float(np.nanmax(spread, initial=0.0)) for spread in spreads.values()), default=0.0)
 
     def summaries() -> Iterator[str]:
-        for name, observed in posterior.observed.items():
+        sets = posterior.observed if images is posterior.images[0] else {}
+        for name, observed in sets.items():
             shades = [shade(row, low, high) for row in observed[:ROWS]]
             some = f", {len(shades)} of {len(observed)} rows" if len(observed) > len(shades) else ""
             hidden = ', <i class="ramp missing"></i> missing' if np.isnan(observed[:ROWS]).any() else ""
