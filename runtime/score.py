@@ -78,22 +78,27 @@ class ScoreNetwork(eqx.Module):
         noise: Float[Array, "n m"],
         log_snr: Float[Array, " n"],
         drop: Float[Array, " n"] | None = None,
+        precision: Float[Array, " n"] | None = None,
         *,
         key: PRNGKeyArray | None = None,
     ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-        """Squared error of the unit-scale residual, a row, averaged over coordinates; and that of no residual at all.
+        """Squared error of θ̂, a row, averaged over coordinates; and that of no residual at all.
 
-        **Arguments:** `drop` 1 where the condition is withheld; `key` for dropout.
+        **Arguments:** `drop` 1 where the condition is withheld; `precision` that errors are measured in (None: of the
+        Gaussian's posterior, so that the residual has unit scale at every level); `key` for dropout.
         """
         features = self.standardise(x)
-        w, target = _whitened(self.posterior.given(features), z, noise, log_snr)
+        w, target, sd = _whitened(self.posterior.given(features), z, noise, log_snr)
         if drop is not None:
-            w0, target0 = _whitened(self.prior, z, noise, log_snr)
             drop = drop[:, None]
-            w, target = jnp.where(drop, w0, w), jnp.where(drop, target0, target)
+            w, target, sd = (
+                jnp.where(drop, of_prior, own)
+                for of_prior, own in zip(_whitened(self.prior, z, noise, log_snr), (w, target, sd), strict=True)
+            )
             features = jnp.where(drop, self.residual.null, features)
         learned = self.residual.network(w, network_time(log_snr), features, key=key)
-        return jnp.mean((learned - target) ** 2, -1), jnp.mean(target**2, -1)
+        weight = 1.0 if precision is None else precision[:, None] * sd**2
+        return jnp.mean(weight * (learned - target) ** 2, -1), jnp.mean(weight * target**2, -1)
 
 
 def network_time(log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
@@ -101,11 +106,12 @@ def network_time(log_snr: Float[Array, "*t"]) -> Float[Array, "*t"]:
     return jnp.clip((log_snr - NOISE) / (CLEAN - NOISE), 0.0, 1.0)
 
 
-def _whitened(gaussian: Gaussian, z: Array, noise: Array, log_snr: Array) -> tuple[Array, Array]:
-    """The network's input and its target `(s y/√c - a √c ε)/d`, formed without the cancellation of `y - g w`."""
+def _whitened(gaussian: Gaussian, z: Array, noise: Array, log_snr: Array) -> tuple[Array, Array, Array]:
+    """The network's input, its target `(s y/√c - a √c ε)/d` (formed without the cancellation of `y - g w`), and the sd
+    in whose units it is."""
     a, s = signal_noise(log_snr)
     a, s = a[:, None], s[:, None]
-    scale, _, _ = gaussian.coefficients(log_snr)
+    scale, _, sd = gaussian.coefficients(log_snr)
     y, e = gaussian.whiten(z - gaussian.mean), gaussian.whiten(noise)
     root = jnp.sqrt(gaussian.variance)
-    return (a * y + s * e) / scale, (s * y / root - a * root * e) / scale
+    return (a * y + s * e) / scale, (s * y / root - a * root * e) / scale, sd

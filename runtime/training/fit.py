@@ -16,7 +16,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.gaussian import Gaussian, PartialGaussian, standard
 from bsi.runtime.moments import MomentHead, MomentNetwork
-from bsi.runtime.schedule import CLEAN, NOISE
 from bsi.runtime.score import Residual, ScoreNetwork
 from bsi.runtime.standardise import PartialStandardiser, Standardiser
 from bsi.runtime.training.loop import chunk_runner, initial, iterate, optimiser
@@ -113,7 +112,7 @@ def train(
     **Returns:** the fit (None when it failed) and what happened, never an exception for what the simulations do.
     """
     began = time.perf_counter()
-    keys = dict(zip(("pilot", "init", "train", "held"), jr.split(key, 4), strict=True))
+    keys = _keys(key)
     try:
         standardise = standardise_rows(source, jr.fold_in(keys["pilot"], 0))
     except SimulationError as error:
@@ -145,15 +144,12 @@ def train(
     def assemble(arrays: Any) -> Fit:
         return _with_parts(template, eqx.combine(arrays, static))
 
-    if isinstance(source, Table):
-        (z, x, ok), (held_z, held_x, held_ok) = _split(source, options.holdout, keys["held"])
-        at = np.arange(max(1, _HELD_OUT_ROWS // len(held_z)) * len(held_z)) % len(held_z)
-        held_rows = tuple(v[at] for v in (held_z, held_x, held_ok))
+    own_rows, held_rows = _apart(source, options.holdout, keys["held"])
+    if table:
+        at = np.arange(max(1, _HELD_OUT_ROWS // len(held_rows[0])) * len(held_rows[0])) % len(held_rows[0])
+        held_rows = tuple(v[at] for v in held_rows)
     else:
-        z = x = ok = jnp.zeros(0)
-        made += _HELD_OUT_ROWS
-        held_out = source.held_out or source.simulate
-        held_rows = jax.jit(lambda k: clean(*held_out(k, _HELD_OUT_ROWS)))(keys["held"])
+        made += len(held_rows[0])
     held_rows = seen(held_rows, jr.fold_in(keys["held"], 3))
     if images:
         held_rows = _whole_batches(held_rows, options.batch)
@@ -177,8 +173,9 @@ def train(
         return seen(rows, jr.fold_in(batch_key, 1)), jnp.sum(rows[2] == 0.0).astype(jnp.int32)
 
     def data(step: int) -> Any:
-        own = (z, x, ok, _epochs(keys["train"], step, length * options.batch, len(z))) if table else None
-        return own, held
+        if own_rows is None:
+            return None, held
+        return (*own_rows, _epochs(keys["train"], step, length * options.batch, len(own_rows[0]))), held
 
     optimise = optimiser(options, total)
     state = eqx.filter_jit(initial)(parts, optimise, total // length)
@@ -209,6 +206,16 @@ def train(
     return (None if failed else fit), info
 
 
+def held_out(
+    source: Simulator | Table, key: PRNGKeyArray, options: TrainingOptions
+) -> tuple[Float[np.ndarray, "n m"], Float[np.ndarray, "n p"]]:
+    """The finite rows that `train` with this key does not learn from, each once and with all its entries seen."""
+    _, (z, x, ok) = _apart(source, options.holdout, _keys(key)["held"])
+    x = x if options.missing is None else jnp.concatenate([x, jnp.ones_like(x)], axis=-1)
+    good = np.asarray(ok) > 0
+    return np.asarray(z)[good], np.asarray(x)[good]
+
+
 def hide(key: PRNGKeyArray, x: Float[Array, "n p"]) -> Float[Array, "n q"]:
     """Rows `(x, seen)` with entries hidden at random: none in half of the rows, any share of them in the others, so
     that every number of holes is as likely as every other."""
@@ -234,11 +241,10 @@ def _losses(
     level, noise, drop, net = jr.split(key, 4)
     n = len(z)
     # stratified with one random shift: each batch covers every noise level evenly
-    quantile = (jnp.arange(n) + jr.uniform(level)) / n
-    log_snr = NOISE + (CLEAN - NOISE) * quantile
+    log_snr, precision = options.objective.levels((jnp.arange(n) + jr.uniform(level)) / n)
     dropped = None if fit.score.gaussian_prior else (jr.uniform(drop, (n,)) < options.null_probability).astype(z.dtype)
     epsilon = jr.normal(noise, z.shape, z.dtype)
-    score = fit.score.loss(z, x, epsilon, log_snr, dropped, key=net if dropout else None)
+    score = fit.score.loss(z, x, epsilon, log_snr, dropped, precision, key=net if dropout else None)
     return [score] if fit.moments is None else [score, fit.moments.loss(z, x)]
 
 
@@ -276,6 +282,19 @@ def _gates(fit: Fit, key: PRNGKeyArray, rows: Any, options: TrainingOptions) -> 
         return jnp.stack(out)
 
     return tuple(gains(fit, key, rows))
+
+
+def _keys(key: PRNGKeyArray) -> dict[str, PRNGKeyArray]:
+    """Keys of what a training draws."""
+    return dict(zip(("pilot", "init", "train", "held"), jr.split(key, 4), strict=True))
+
+
+def _apart(source: Simulator | Table, holdout: float, key: PRNGKeyArray) -> tuple[Any, Any]:
+    """Rows to learn from (None: made anew at every step), and those kept aside: `(z, x, 1 where they are finite)`."""
+    if isinstance(source, Table):
+        return _split(source, holdout, key)
+    simulate = source.held_out or source.simulate
+    return None, jax.jit(lambda k: clean(*simulate(k, _HELD_OUT_ROWS)))(key)
 
 
 def _split(table: Table, holdout: float, key: PRNGKeyArray) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.nets import AbstractArchitecture, ResMlpArchitecture
+from bsi.runtime.training.objective import SCORE, AbstractObjective
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class TrainingOptions:
     """
 
     architecture: AbstractArchitecture = field(default_factory=ResMlpArchitecture)
+    objective: AbstractObjective = SCORE
     steps: int = 8_000
     batch: int = 512
     learning_rate: float = 1e-3
@@ -80,7 +82,7 @@ class Checkpoint(Protocol):
 
 @dataclass(frozen=True)
 class TrainingInfo:
-    """Losses are (chunks, parts): score, and moments where a fit has them.
+    """Losses are (chunks, parts): score, in the objective's units, and moments where a fit has them.
 
     `failed` says why a run has no usable weights, or is None."""
 

@@ -41,6 +41,7 @@ def test_bits_of_a_gaussian(process, conditional):
     assert abs(found["value"] - truth) < 4 * found["standard_error"] + 7e-4
     assert found["standard_error"] < 0.04
     assert sum(found["terms"].values()) == pytest.approx(found["value"])
+    assert held.nominal(ELBOS[process]) + found["terms"]["measurement"] == pytest.approx(found["value"], abs=0.02)
     steps = found["finite"]["values"]
     assert found["finite"]["steps"] == list(STEPS) and np.all(np.diff(steps) < 0) and steps[-1] > found["value"]
     area = np.sum(found["integrand"]["values"]) * ELBOS[process].span / len(found["integrand"]["values"])
@@ -58,7 +59,7 @@ def test_bits_are_of_the_declared_coordinates():
     assert abs(found.value - truth) < 4 * found.standard_error
 
 
-@pytest.mark.parametrize("process", ELBOS)
+@pytest.mark.parametrize("process", ["bsi", "bfn"])
 def test_quantised_data_cost_their_entropy(process):
     """Five levels, independent and not alike: Huffman could not do better than the bound, which is their entropy."""
     levels, p = jnp.linspace(-1.0, 1.0, 5), jnp.array([0.1, 0.4, 0.2, 0.05, 0.25])
@@ -86,11 +87,3 @@ def test_few_rows_are_used_again():
     # -ln p of a row varies by √(m/2) nats
     expected = np.sqrt(M / 2) / (M * np.log(2)) / 10
     assert 0.7 * expected < found["standard_error"] < 2.0 * expected
-
-
-@pytest.mark.parametrize("process", ELBOS)
-def test_what_is_known_before_training(process):
-    """Adding the nominal part to `L_∞` gives the bound: by less than a thousandth of a bit."""
-    held, elbo = rows(), ELBOS[process]
-    found = bound(gaussian, elbo, held, jr.key(2))
-    assert held.nominal(elbo) + found["terms"]["measurement"] == pytest.approx(found["value"], abs=0.02)

@@ -9,10 +9,22 @@ import jax.random as jr
 import jax.tree_util as jtu
 import numpy as np
 import pytest
+from scipy.stats import norm
 
+from bsi.runtime.elbo import DiffusionClock, Elbo
+from bsi.runtime.metrics.bits import HeldOut, bits_per_dim
 from bsi.runtime.nets import NETWORKS, ResMlpArchitecture, SetArchitecture, UNetArchitecture
 from bsi.runtime.samplers import DpmSolverPP
-from bsi.runtime.training import Simulator, Table, TrainingOptions, abstract_fit, parameter_count, train
+from bsi.runtime.training import (
+    LikelihoodBound,
+    Simulator,
+    Table,
+    TrainingOptions,
+    abstract_fit,
+    held_out,
+    parameter_count,
+    train,
+)
 
 SMALL = TrainingOptions(
     architecture=ResMlpArchitecture(width=32, depth=1),
@@ -101,6 +113,46 @@ def test_two_modes_are_learned(kind):
     assert abs(float(mean[0])) < 0.1 and abs(float(precision[0, 0]) - 1.0) < 0.15
 
 
+@pytest.mark.parametrize("elbo", [Elbo(), Elbo(1e-2, 1e6, DiffusionClock())], ids=["bsi", "vdm"])
+def test_a_bound_is_learned(elbo):
+    """Two modes by their likelihood: 1 000 steps of a small network come within .1 bits of what the held-out rows have
+    by their exact density, and never below it (4 sigma of 33 000 estimates). The loss is the bound, in nats."""
+    options = TrainingOptions(
+        architecture=ResMlpArchitecture(width=64, depth=2),
+        objective=LikelihoodBound(elbo),
+        steps=1000,
+        batch=256,
+        chunk=500,
+        pilot=16_384,
+        learning_rate=3e-3,
+    )
+    fit, info = train(MODES, jr.PRNGKey(0), options)
+    assert fit is not None and info.gates[0] == 1.0
+    z, x = held_out(MODES, jr.PRNGKey(0), options)
+    held = HeldOut(z, x, np.zeros(len(z)))
+    found = bits_per_dim(fit.score.denoise, elbo, held, jr.PRNGKey(1))
+    assert found.standard_error is not None
+    edge = np.linspace(-6, 6, 2001)
+    row = norm.pdf(x, np.abs(edge), 0.1) @ norm.pdf(edge) * (edge[1] - edge[0])  # p(x), the half line twice
+    exact = -np.mean(norm.logpdf(z[:, 0]) + norm.logpdf(x[:, 0], np.abs(z[:, 0]), 0.1) - np.log(row)) / np.log(2)
+    assert -4 * found.standard_error < found.value - exact < 0.1 + 4 * found.standard_error
+    nats = info.held_out_loss[-1, 0]
+    assert nats / np.log(2) + held.nominal(elbo) == pytest.approx(found.value, abs=0.3)
+
+
+def test_a_gaussian_prior_alone_is_exact():
+    """A table of N(1, ½²) in three coordinates: the gates keep the network out, and the bits are the entropy's."""
+    z = np.asarray(1.0 + 0.5 * jr.normal(jr.PRNGKey(0), (20_000, 3)))
+    source, options = Table(z, np.zeros((20_000, 0))), replace(SMALL, objective=LikelihoodBound(Elbo()))
+    fit, info = train(source, jr.PRNGKey(1), options, gaussian_prior=False)
+    assert fit is not None and fit.moments is None and info.gates == (0.0,)
+    rows = held_out(source, jr.PRNGKey(1), options)
+    assert len(rows[0]) == 2_000
+    found = bits_per_dim(fit.score.denoise, Elbo(), HeldOut(*rows, np.zeros(2_000)), jr.PRNGKey(2))
+    assert found.standard_error is not None
+    assert abs(found.value - 0.5 * np.log2(2 * np.pi * np.e / 4)) < 4 * found.standard_error + 2e-3
+
+
 def test_every_chunk_runs_the_same_program():
     traces = []
 
@@ -112,12 +164,14 @@ def test_every_chunk_runs_the_same_program():
     assert traces.count(SMALL.batch) == 1
 
 
-def test_a_killed_run_resumes_to_the_same_weights():
-    whole, _ = train(LINEAR, jr.PRNGKey(3), SMALL)
+@pytest.mark.parametrize("objective", [SMALL.objective, LikelihoodBound(Elbo())], ids=["score", "bsi"])
+def test_a_killed_run_resumes_to_the_same_weights(objective):
+    options = replace(SMALL, objective=objective)
+    whole, _ = train(LINEAR, jr.PRNGKey(3), options)
     memory = Memory(keep=1)
-    train(LINEAR, jr.PRNGKey(3), SMALL, checkpoint=memory)
+    train(LINEAR, jr.PRNGKey(3), options, checkpoint=memory)
     assert int(memory.saved[-1].step) == 20
-    resumed, info = train(LINEAR, jr.PRNGKey(3), SMALL, checkpoint=memory)
+    resumed, info = train(LINEAR, jr.PRNGKey(3), options, checkpoint=memory)
     assert info.steps == 60
     assert eqx.tree_equal(whole, resumed)
 
