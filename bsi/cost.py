@@ -114,6 +114,8 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     density = options.get("log_density")
     if density is not None:
         words += f", their log density by {derivatives(program, sample):_} derivatives a step"
+    if sample.route == "guided":
+        words += ", guided"
     each = [at_point(sample.options, point).get("steps") for point in grid(program, sweeps_of(program, sample))]
     known = [n for n in each if isinstance(n, int)]
     return {

@@ -53,8 +53,9 @@ def _edits(program: Program, source: Source, declaration: ast.Declaration) -> li
             written = _decided(train) | ({} if train.network.name else {"network": _net(train.network)})
             return [_block(source, declaration, "train", call.function.id, declaration.options, written)]
         case ast.Sample(method=call, name=name):
-            block = _block(source, declaration, "sample", call.function.id, declaration.options, {})
-            return [block, *_fits(program.samples[name.id], call)]
+            sample = program.samples[name.id]
+            block = _block(source, declaration, "sample", call.function.id, declaration.options, _chosen(sample))
+            return [block, *_fits(sample, call)]
         case ast.Observe(source=origin):
             simulated = isinstance(origin, ast.Call) and origin.function.id == "simulate"
             kind = "simulate" if simulated else "observe"
@@ -105,6 +106,12 @@ def _decided(train: Train) -> dict[str, str]:
     """What follows from other declarations: the size of a table, and whether entries are hidden."""
     options = dict(train.options)
     return {name: _value(options[name]) for name in ("simulations", "missing") if options[name] is not None}
+
+
+def _chosen(sample: Sample) -> dict[str, str]:
+    """What `auto` means for a sampler: its route, and the covariance of that route."""
+    options = dict(sample.options)
+    return {name: _value(options[name]) for name in ("route", "covariance") if name in options}
 
 
 def _net(net: Net) -> str:

@@ -15,12 +15,14 @@ from jaxtyping import Array
 
 from bsi.compiler.ir import Sample, SweepRef
 from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower, NoScore
+from bsi.compiler.lower.guided import GuidedPosterior
 from bsi.compiler.options import BLOCKS
 from bsi.failure import JobFailure, about
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
 from bsi.jobs.density import log_density_of
 from bsi.jobs.pointwise import save_pointwise
 from bsi.runtime.files import save_arrays
+from bsi.runtime.guidance import Guided
 from bsi.runtime.samplers import (
     AbstractSampler,
     BeliefUpdates,
@@ -31,6 +33,7 @@ from bsi.runtime.samplers import (
     Langevin,
     PredictorCorrector,
     ReverseSde,
+    TwistedSmc,
 )
 from bsi.runtime.schedule import LogPrecision
 
@@ -47,18 +50,20 @@ SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
     ),
     "predictor_corrector": lambda o: PredictorCorrector(o["steps"], o["corrections"], o["delta"], o["eta"]),
     "langevin": lambda o: Langevin(o["steps"], o["corrections"], o["delta"]),
+    "smc": lambda o: TwistedSmc(o["steps"], o["ess"]),
 }
 
 
-def composed(context: Context, node: Sample) -> ComposedPosterior:
+def composed(context: Context, node: Sample) -> ComposedPosterior | GuidedPosterior:
     """The denoisers that `node` samples with, from the fits in the store."""
-    program = context.program
+    program, options = context.program, dict(node.options)
     trains = [program.trains[name] for name in node.fits]
     fits = {train.likelihood: context.fit(train) for train in trains}
     kind = dict(trains[0].options)["coordinates"] if trains else "rosenblatt"
-    return ComposedPosterior(
-        context.lowered, program.posteriors[node.posterior], kind, fits, dict(node.options)["compose"]
-    )
+    posterior = program.posteriors[node.posterior]
+    if node.route == "guided":
+        return GuidedPosterior(context.lowered, posterior, kind, fits.get(None), options["covariance"] == "isotropic")
+    return ComposedPosterior(context.lowered, posterior, kind, fits, options["compose"])
 
 
 def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
@@ -72,6 +77,8 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
         sampler: AbstractSampler, target: Any, key: Array, draws: int
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         z, stats = sampler.sample(target, key, (draws, m))
+        if isinstance(target, Guided):
+            stats |= {"impossible": jnp.sum(~jnp.isfinite(target.evidence(z)) & jnp.all(jnp.isfinite(z), -1))}
         return jax.vmap(to_params)(z), stats | log_density(target, z, jr.fold_in(key, 1))
 
     to_params, m = target.coordinates.to_params, target.coordinates.m
@@ -124,10 +131,17 @@ def _raise_for(
     if stats["failed"]:
         help = f"raise `max_steps` above {options.get('max_steps')}, or `rtol` and `atol`"
         raise _failure(context, node, "R103", "the solver reached `max_steps`", point, help)
+    if "effective_share" in stats and not np.isfinite(stats["effective_share"]):
+        help = "look for data that the likelihood gives no density wherever the prior has mass"
+        raise _failure(context, node, "R118", "no particle has a finite weight", point, help)
     if stats["non_finite"] > 0:
         count = f"{int(stats['non_finite'])} of {options['draws']} draws are not finite"
         help = "check that the data lie where the prior predictive does, or train longer"
         raise _failure(context, node, "R104", count, point, help)
+    if stats.get("impossible", 0) > 0:
+        count = f"the data have no finite density at {int(stats['impossible'])} of {options['draws']} draws"
+        help = "look for a division by zero, a log of a negative number or an overflow in the likelihood"
+        raise _failure(context, node, "R117", count, point, help)
     if stats.get("lp_failed", False):
         help = "train longer, or leave the density out: `log_density = none`"
         raise _failure(context, node, "R119", "the flow of its log density took too many steps", point, help)

@@ -29,6 +29,7 @@ from bsi.runtime.composition import (
     temper,
     tilt,
 )
+from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Denoiser, ScoreNetwork
 from bsi.runtime.training import Fit
 
@@ -69,6 +70,8 @@ class ComposedPosterior:
         if not self.fits and not self.coordinates.gaussian:
             raise NoScore("nothing has learned its prior, which has no exact normal coordinates")
         powers = dict(zip(map(id, self.posterior.factors), self.model.powers(self.posterior, point), strict=True))
+        if self._is_bare() and not self.fits:
+            return _standard_normal, {}
         if self._is_bare():
             law, x = next(((factor.law, x[0]) for factor, x in self.sets), (None, jnp.zeros(0)))
             return self.fits[law].score.condition(x), {}
@@ -89,9 +92,10 @@ class ComposedPosterior:
         return features(rows, seen, self.fits[factor.law].partial)
 
     def _is_bare(self) -> bool:
-        """One row, or a fit of the prior alone, and all powers one: nothing is composed."""
+        """One row, or the prior alone, and all powers one: nothing is composed."""
         ones = all(f.power.op == "const" and f.power.value == 1 for f in self.posterior.factors)
-        return ones and [len(x) for _, x in self.sets] == ([] if None in self.fits else [1])
+        alone = None in self.fits or not self.fits
+        return ones and [len(x) for _, x in self.sets] == ([] if alone else [1])
 
     @cached_property
     def _separable(self) -> bool:
@@ -128,6 +132,11 @@ class ComposedPosterior:
 
     def _names(self) -> list[str]:
         return [name for name, place in self.coordinates.places.items() for _ in range(place.stop - place.start)]
+
+
+def _standard_normal(u: Float[Array, "*b m"], log_snr: Float[Array, ""]) -> Float[Array, "*b m"]:
+    """The denoiser of N(0, I)."""
+    return signal_noise(log_snr)[0] * u
 
 
 def _log_base(coordinates: Coordinates) -> Callable[[Array], Array]:

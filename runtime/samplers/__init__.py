@@ -9,3 +9,4 @@ from bsi.runtime.samplers.heun import Heun as Heun
 from bsi.runtime.samplers.langevin import Langevin as Langevin
 from bsi.runtime.samplers.langevin import PredictorCorrector as PredictorCorrector
 from bsi.runtime.samplers.reverse_sde import ReverseSde as ReverseSde
+from bsi.runtime.samplers.smc import TwistedSmc as TwistedSmc
