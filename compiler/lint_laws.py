@@ -11,6 +11,7 @@ from bsi.compiler.fold import references
 from bsi.compiler.ir import Expr, Law, Likelihood, Prior, Program, Simulated
 from bsi.compiler.laws import LAWS
 from bsi.compiler.report import listed
+from bsi.compiler.supports import KINDS
 from bsi.dsl import ast
 
 # Laws whose `scale` is a standard deviation (or the like), where others write a variance.
@@ -150,4 +151,26 @@ def equal_seeds(env: Environment, program: Program) -> None:
         first.setdefault(key, declaration)
 
 
-LINTS = (params_without_prior, unused_givens, idle_params, squared_scales, equal_seeds)
+def _number(node: ast.Expr) -> int | float | None:
+    return node.value if isinstance(node, ast.Number) else None
+
+
+def matrices_of_two_sizes(env: Environment, program: Program) -> None:
+    """W0435: a matrix is declared by one size, and a size before it counts matrices."""
+    for declaration in (*env.all(ast.Param), *env.all(ast.Data), *env.all(ast.Likelihood)):
+        type = declaration.type
+        kind = KINDS.get(type.base.id)
+        if kind is None or kind.axes != 2 or len(type.dims) != 2 or not env.is_own(declaration):
+            continue
+        count, size = (dim.id if isinstance(dim, ast.Name) else _number(dim) for dim in type.dims)
+        if count is not None and count == size:
+            name = type.base.id
+            env.report.add(
+                "W0435",
+                f"`{name}[{count}, {size}]` is {count} matrices, each of {size} x {size}",
+                type,
+                help=f"write `{name}[{size}]` for one matrix",
+            )
+
+
+LINTS = (params_without_prior, unused_givens, idle_params, squared_scales, equal_seeds, matrices_of_two_sizes)
