@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from bsi.runtime.process import signal_noise
 
-RowDenoiser = Callable[[Float[Array, "*b m"], Float[Array, ""], Float[Array, "*c p"]], Float[Array, "*o m"]]
-"""`(u, ln η, x) -> E[θ | u, x]`, batch axes broadcasting: `ScoreNetwork.denoise`."""
+RowDenoiser = Callable[[Float[Array, "*b m"], Float[Array, ""], Any], Float[Array, "*o m"]]
+"""`(u, ln η, x) -> E[θ | u, x]`, batch axes broadcasting: `ScoreNetwork.denoise`. `x` is what rows say: an array or a
+tree of arrays, rows first."""
 
 Sums = TypeVar("Sums", bound=Array | tuple[Array, ...])
 
@@ -25,7 +26,7 @@ class Rows(eqx.Module):
     """`∏ (p(z | x_i)/N(z))^{β_i}`; `information` is `C_i⁻¹ - I`."""
 
     denoiser: RowDenoiser
-    x: Float[Array, "n p"]
+    x: PyTree[Array]
     powers: Float[Array, " n"]
     information: Float[Array, "n m m"]
     projected: Int[Array, ""]
@@ -33,7 +34,7 @@ class Rows(eqx.Module):
     def weighted(self, u: Float[Array, "b m"], log_snr: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, "b m"]:
         """`Σ β_i (C_i⁻¹ + rI) (θ̂_i - a u)`."""
 
-        def chunk(x: Array, powers: Array, information: Array) -> Array:
+        def chunk(x: PyTree[Array], powers: Array, information: Array) -> Array:
             shift = self._shift(u, log_snr, x)
             total = jnp.einsum("n,nij,nbj->bi", powers, information, shift)
             return total + (1.0 + r) * jnp.einsum("n,nbi->bi", powers, shift)
@@ -49,7 +50,7 @@ class Rows(eqx.Module):
     ) -> tuple[Float[Array, "b m"], Float[Array, " b"]]:
         """`Σ β_i δ_i` and `Σ β_i |δ_i|²`, of `δ_i = θ̂_i - a u`."""
 
-        def chunk(x: Array, powers: Array, _: Array) -> tuple[Array, Array]:
+        def chunk(x: PyTree[Array], powers: Array, _: Array) -> tuple[Array, Array]:
             shift = self._shift(u, log_snr, x)
             return jnp.einsum("n,nbi->bi", powers, shift), jnp.einsum("n,nbi,nbi->b", powers, shift, shift)
 
@@ -62,18 +63,18 @@ class Rows(eqx.Module):
         imply at every state. See `precision_of_state`."""
         m = u.shape[-1]
 
-        def chunk(x: Array, powers: Array, _: Array) -> tuple[Array, Array]:
+        def chunk(x: PyTree[Array], powers: Array, _: Array) -> tuple[Array, Array]:
             shift, inner = precision_of_state(lambda v: self._shift(v, log_snr, x), u, log_snr, floor)
             excess = inner - (1.0 + jnp.exp(log_snr)) * jnp.eye(m)
             return jnp.einsum("n,nbij,nbj->bi", powers, inner, shift), jnp.einsum("n,nbij->bij", powers, excess)
 
         return self._over_chunks(chunk, len(u) * m)
 
-    def _shift(self, u: Array, log_snr: Array, x: Array) -> Array:
+    def _shift(self, u: Array, log_snr: Array, x: PyTree[Array]) -> Array:
         a, _ = signal_noise(log_snr)
-        return self.denoiser(u[None], log_snr, x[:, None]) - a * u
+        return self.denoiser(u[None], log_snr, jax.tree.map(lambda v: v[:, None], x)) - a * u
 
-    def _over_chunks(self, chunk: Callable[[Array, Array, Array], Sums], states: int) -> Sums:
+    def _over_chunks(self, chunk: Callable[[Any, Array, Array], Sums], states: int) -> Sums:
         """Sums over rows, as many at a time as memory allows; the last chunk is filled with rows of power 0."""
         n = len(self.powers)
         size = max(1, min(n, STATES // states))
@@ -84,7 +85,7 @@ class Rows(eqx.Module):
         powers = jnp.where(jnp.arange(count * size) < n, self.powers[at.ravel()], 0.0).reshape(count, size)
 
         def part(index: Array, powers: Array) -> Sums:
-            return chunk(self.x[index], powers, self.information[index])
+            return chunk(jax.tree.map(lambda v: v[index], self.x), powers, self.information[index])
 
         def add(total: Sums, one: tuple[Array, Array]) -> tuple[Sums, None]:
             return jax.tree.map(jnp.add, total, part(*one)), None
@@ -117,7 +118,7 @@ def precision_of_state(
 
 def make_rows(
     denoiser: RowDenoiser,
-    x: Float[Array, "n p"],
+    x: PyTree[Array],
     powers: Float[Array, "*n"],
     precisions: Float[Array, "n m m"],
     prior: Float[Array, "m m"] | None = None,
@@ -132,4 +133,4 @@ def make_rows(
     values, basis = jnp.linalg.eigh(precisions - prior)
     projected = jnp.sum(values < -0.01).astype(jnp.int32)
     information = jnp.einsum("nij,nj,nkj->nik", basis, jnp.maximum(values, 0.0), basis) + (prior - unit)
-    return Rows(denoiser, x, jnp.broadcast_to(powers, x.shape[:1]), information, projected)
+    return Rows(denoiser, x, jnp.broadcast_to(powers, precisions.shape[:1]), information, projected)

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from bsi.runtime.composition import Rows, make_rows
 from bsi.runtime.gaussian import Gaussian
 from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Denoiser
@@ -101,6 +102,18 @@ class ExactFit(eqx.Module):
         weight = jax.nn.softmax(given.log_weight + cross - 0.5 * square, axis=-1)
         centre = jnp.einsum("...k,...ki->...i", weight, r)
         return given.mean + self.gaussian.unwhiten((s**2 * centre + a * kernel * w) / total)
+
+    def rows(self, x: Float[Array, "n p"], powers: Float[Array, "*n"]) -> Rows:
+        """Rows as factors of a composition, relative to N(0, I)."""
+        given = self.given(x)
+        _, covariances = self.moments(given)
+        return make_rows(self.denoise, given, powers, jnp.linalg.inv(covariances), self.prior_precision())
+
+    def prior_precision(self) -> Float[Array, "m m"]:
+        """Of the prior that `denoise_prior` is of."""
+        if self.prior is None:
+            return jnp.eye(self.residuals.shape[1])
+        return jnp.linalg.inv(self.prior.moments(self.prior.given(jnp.zeros(0)))[1])
 
     def denoise_prior(self, u: Float[Array, "*b m"], log_snr: Float[Array, "*t"]) -> Float[Array, "*b m"]:
         """`E[θ | u]` under the prior."""

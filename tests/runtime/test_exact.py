@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from bsi.runtime.composition import gauss, temper
 from bsi.runtime.exact import ExactOptions, abstract_exact, build
 from bsi.runtime.exact import fit as exact_fit
 from bsi.runtime.files import tree_from_bytes, tree_to_bytes
 from bsi.runtime.samplers import Ddim, DpmSolverPP, Heun
-from tests.runtime.models import mixture_denoiser
+from tests.runtime.models import gaussian_denoiser, mixture_denoiser
 
 SMALL = ExactOptions(rows=128, neighbours=256)
 
@@ -177,6 +178,24 @@ def test_learned_prior_is_the_mixture_of_its_draws():
     like = abstract_exact(info.simulations, 1, 1, info.neighbours, (3_000, fit.prior.neighbours))
     again = tree_from_bytes(tree_to_bytes(fit), like)
     assert jax.tree.structure(again) == jax.tree.structure(fit)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (0.5, 2.0), (1.0, 0.3)])
+def test_rows_compose(alpha, beta):
+    """Ten rows at powers of a linear model, whose closed form is known: denoised within a tenth of a posterior sd. The
+    number of rows multiplies errors of the regression of 20 000 simulations."""
+    fit, _ = build(*linear(20_000, noise=1.0), jr.key(0), SMALL)
+    a, x = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, -1.0]]), np.random.default_rng(3).normal(size=(10, 3))
+    covariance = np.linalg.inv(alpha * np.eye(2) + 10 * beta * a @ a.T)
+    mean = covariance @ a @ (beta * x.sum(0))
+    prior = temper(lambda z: -0.5 * jnp.sum(z**2, -1), 2, jnp.asarray(alpha))
+    composed = gauss(prior, [fit.rows(jnp.asarray(x, jnp.float32), jnp.asarray(beta))])
+    clean = jnp.asarray(3.0)
+    signal, noise = jnp.sqrt(jax.nn.sigmoid(clean)), jnp.sqrt(jax.nn.sigmoid(-clean))
+    u = signal * mean + jr.normal(jr.key(0), (64, 2)) * jnp.sqrt(signal**2 * jnp.diag(covariance) + noise**2)
+    truth = gaussian_denoiser(jnp.asarray(mean, jnp.float32), jnp.asarray(covariance, jnp.float32))
+    sd = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(composed(u, clean) / sd, truth(u, clean) / sd, atol=0.1)
 
 
 def test_what_a_table_may_hold():
