@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -184,30 +185,30 @@ def report_shape(
     )
 
 
+def whole(env: Environment, name: str, table: Table, at: ast.Node, also: list[tuple[ast.Node, str]]) -> bool:
+    """Whether the values of something declared `int` are whole numbers of 32 bits; the first other one is told."""
+
+    def first(wrong: Callable[[float], bool]) -> float | None:
+        return next(filter(wrong, table.values), None)
+
+    fraction = None if table.integer else first(lambda x: not math.isfinite(x) or x != math.floor(x))
+    wide = first(lambda x: not -fold.WIDEST <= x < fold.WIDEST) if fraction is None else None
+    if fraction is not None:
+        holds, help = f"{fraction:g}", "declare it `real`, or round the values"
+    elif wide is not None:
+        holds, help = f"{int(wide)}, which takes more than 32 bits", "declare it `real`, which keeps about 7 digits"
+    else:
+        return True
+    env.report.add("E0614", f"`{name}` is declared `int`, but holds {holds}", at, also=also, help=help)
+    return False
+
+
 def typed(
     env: Environment, declaration: ast.Data | ast.Observe, table: Table, type: value_types.ValueType, declared: ast.Node
 ) -> Table | None:
     """`table` as whole or real numbers, within the type's bounds."""
-    if type.integer and not table.integer:
-        bad = next((x for x in table.values if not math.isfinite(x) or x != math.floor(x)), None)
-        if bad is not None:
-            env.report.add(
-                "E0614",
-                f"`{declaration.name.id}` is declared `int`, but holds {bad:g}",
-                declaration.source,
-                also=[(declared, "declared here")],
-                help="declare it `real`, or round the values",
-            )
-            return None
-    wide = next((x for x in table.values if not -fold.WIDEST <= x < fold.WIDEST), None) if type.integer else None
-    if wide is not None:
-        env.report.add(
-            "E0614",
-            f"`{declaration.name.id}` is declared `int`, but holds {int(wide)}, which takes more than 32 bits",
-            declaration.source,
-            also=[(declared, "declared here")],
-            help="declare it `real`, which keeps about 7 digits",
-        )
+    also = [(declared, "declared here")]
+    if type.integer and not whole(env, declaration.name.id, table, declaration.source, also):
         return None
     code = "q" if type.integer else "d"
     table = replace(
@@ -218,7 +219,6 @@ def typed(
     low, high = (bound.value if bound else None for bound in (type.lower, type.upper))
     good = within(env, declaration, table, low, high, declared, "its type")
     if good and type.kind != "real":
-        also = [(declared, "declared here")]
         good = belong(env, declaration.source, declaration.name.id, fold.table_value(table), type.support, also)
     return table if good else None
 
