@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 from scipy.stats import multivariate_normal
 
+from bsi.runtime import log_density as log_density_module
 from bsi.runtime.log_density import FlowDensity
 from tests.runtime.models import TWO_MODES, mixture_denoiser
 
@@ -41,6 +42,17 @@ def test_hutchinson_is_unbiased():
     got = np.asarray(got, np.float64).reshape(3, 400)
     error = got.std(1) / np.sqrt(400) + 1e-3
     assert np.all(np.abs(got.mean(1) - log_density(points)) < 4 * error)
+
+
+def test_rows_in_chunks(monkeypatch):
+    """Seven rows three at a time, the last chunk filled up; every chunk has random signs of its own."""
+    monkeypatch.setattr(log_density_module, "STATES", 6)
+    z, denoiser = jr.normal(jr.key(1), (7, 2)), mixture_denoiser(*TWO_MODES)
+    chunked, stats = FlowDensity(rtol=1e-4, atol=1e-4)(denoiser, z)
+    np.testing.assert_allclose(chunked, log_density(np.asarray(z)), atol=2e-3)
+    assert stats["standard_error"].shape == (7,) and not np.any(stats["standard_error"])
+    estimates, stats = FlowDensity(probes=2, rtol=1e-3, atol=1e-3)(denoiser, jnp.tile(z[:1], (6, 1)), jr.key(2))
+    assert np.any(np.abs(estimates[:3] - estimates[3:]) > 0.01) and np.all(stats["standard_error"] >= 0)
 
 
 def test_running_out_of_steps_is_a_value():
