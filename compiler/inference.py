@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from bsi.compiler import affine, configure, fits, likelihood_laws, missing, observations, posteriors, routes, stored
+from bsi.compiler import (
+    affine,
+    configure,
+    fits,
+    images,
+    likelihood_laws,
+    missing,
+    observations,
+    posteriors,
+    routes,
+    stored,
+)
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Posterior, Sample, Train
 from bsi.compiler.options import Block
@@ -197,7 +208,25 @@ def _fits(
     if not all(names) or not missing.seen(env, declaration.method, posterior, declared):
         return None
     trains = [*declared, *(implied[name] for name in names if name in implied)]
-    return tuple(name for name in names if name) if _one_space(env, declaration, trains) else None
+    good = _one_space(env, declaration, trains) and _composable(env, declaration, posterior, trains)
+    return tuple(name for name in names if name) if good else None
+
+
+def _composable(env: Environment, declaration: ast.Sample, posterior: Posterior, trains: list[Train]) -> bool:
+    """Composition needs covariances, which networks on images do not learn."""
+    of_images = next((fit for fit in trains if fit.likelihood and fit.network.kind in images.NETS), None)
+    if of_images is None or not needs_composition(env, posterior):
+        return True
+    env.report.add(
+        "E0443",
+        f"several rows, and powers other than 1, cannot be composed from `{of_images.name}`: a "
+        f"`{of_images.network.kind}` learns no covariances of an image",
+        declaration.method,
+        also=[(env.name_of(of_images.name), "declared here")] if not of_images.implied else (),
+        help="where the likelihood has a density, learn the prior alone and use `route = guided`; or declare all of "
+        "the data as one row",
+    )
+    return False
 
 
 def _one_space(env: Environment, declaration: ast.Sample, trains: list[Train]) -> bool:

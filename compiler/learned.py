@@ -20,6 +20,7 @@ from bsi.dsl import ast
 
 MINIMUM = 100  # draws: fewer say nothing of the tails, and a network would learn them by heart
 OBSERVED = "%x"
+_ROUNDING = 1e-6  # of a value in single precision, relative to the span of all levels
 _LEAVE_OUT = "leave such draws out of the file"
 
 
@@ -59,15 +60,19 @@ def _example(declaration: ast.Likelihood) -> str:
     return ", ".join(f'{name} = "{name}"' for name in names)
 
 
-def columns(env: Environment, call: ast.Call, types: Mapping[str, value_types.ValueType]) -> Learned | None:
-    """The tables that a source names, one for every name of `types`, checked against its type and kept in
-    `env.tables`."""
+def columns(
+    env: Environment, call: ast.Call, types: Mapping[str, value_types.ValueType], levels: int | None = None
+) -> Learned | None:
+    """The tables that a source names, one for every name of `types`, checked against its type and kept in `env.tables`.
+
+    With `levels` all values are among that many equal steps from bound to bound.
+    """
     places = _places(env, call, types)
     tables = {name: sources.file(env, place) for name, place in places.items()} if places else {}
     found = {name: table for name, table in tables.items() if table}
     if places is None or len(found) < len(types):
         return None
-    checked = {name: _draws(env, places[name], name, found[name], types[name]) for name in types}
+    checked = {name: _draws(env, places[name], name, found[name], types[name], levels) for name in types}
     drawn = {name: table for name, table in checked.items() if table}
     if len(drawn) < len(types) or not _of_one_length(env, call, drawn):
         return None
@@ -107,7 +112,9 @@ def _key(call: ast.Call, name: str, given: ast.Argument | None) -> ast.Argument:
     return replace(given, name=ast.Name(given.span, word))
 
 
-def _draws(env: Environment, call: ast.Call, name: str, table: Table, type: value_types.ValueType) -> Table | None:
+def _draws(
+    env: Environment, call: ast.Call, name: str, table: Table, type: value_types.ValueType, levels: int | None
+) -> Table | None:
     """`table` as draws of one name, (rows, *shape)."""
     at = call.arguments[-1]
     rows, size = (table.shape[0] if table.shape else 0), math.prod(type.shape)
@@ -117,20 +124,31 @@ def _draws(env: Environment, call: ast.Call, name: str, table: Table, type: valu
             "E0606",
             f"draws of `{name}` need shape [{wanted}], but these have shape {show(table.shape)}",
             at,
-            help=f"`{name}` has {type.text}, and every row is one draw",
+            help=_reordered(table.shape, type.shape) or f"`{name}` has {type.text}, and every row is one draw",
         )
         return None
     if rows < MINIMUM:  # all arrays of a file are as long: told once
         env.once("few draws", str(call.span), lambda: _few(env, rows, at))
         return None
-    code = "q" if type.integer else "d"
-    if type.integer and not table.integer and any(x != math.floor(x) for x in table.values):
-        bad = next(x for x in table.values if x != math.floor(x))
-        env.report.add("E0614", f"`{name}` is declared `int`, but its draws hold {bad:g}", at)
-        return None
-    values = array.array(code, (int(x) if type.integer else float(x) for x in table.values))
-    table = Table((rows, *type.shape), values, type.integer)
-    return table if _inside(env, at, name, table, type) and _varied(env, at, name, table, size) else None
+    values = table.values
+    if type.integer and not table.integer:
+        bad = next((x for x in values if x != math.floor(x)), None)
+        if bad is not None:
+            env.report.add("E0614", f"`{name}` is declared `int`, but its draws hold {bad:g}", at)
+            return None
+        values = map(int, values)
+    table = Table((rows, *type.shape), array.array("q" if type.integer else "d", values), type.integer)
+    good = _inside(env, at, name, table, type, closed=type.integer or levels is not None)
+    if levels is None:
+        return table if good and _varied(env, at, name, table, size) else None
+    return table if good and _quantised(env, at, name, table, type, levels) else None
+
+
+def _reordered(got: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
+    """Help for images with their channels first."""
+    if len(got) == 4 and len(wanted) == 3 and got[1:] == (wanted[2], *wanted[:2]):
+        return "channels come last here: save `x.transpose(0, 2, 3, 1)`"
+    return None
 
 
 def _few(env: Environment, rows: int, at: ast.Node) -> bool:
@@ -143,30 +161,59 @@ def _few(env: Environment, rows: int, at: ast.Node) -> bool:
     return True
 
 
-def _inside(env: Environment, at: ast.Node, name: str, table: Table, type: value_types.ValueType) -> bool:
-    """Whether all draws are of the type, strictly within its bounds: at one the working coordinates are infinite."""
+def _inside(env: Environment, at: ast.Node, name: str, table: Table, type: value_types.ValueType, closed: bool) -> bool:
+    """Whether all draws are of the type. Unless `closed`, none may be at a bound, where working coordinates are
+    infinite."""
     wrong = supports.first_wrong(type.kind, fold.table_value(table)) if type.kind in supports.KINDS else None
     if wrong:
         (draw, *_), what = wrong
         env.report.add("E0621", f"draw {draw} of `{name}` {what}", at, help=_LEAVE_OUT)
         return False
     low, high = (bound.value if bound else None for bound in (type.lower, type.upper))
-    strict = not type.integer
-    size = math.prod(table.shape[1:])
-    for place, x in enumerate(table.values):
-        below = low is not None and (x <= low if strict else x < low)
-        above = high is not None and (x >= high if strict else x > high)
-        if below or above:
-            bound = low if below else high
-            side = f"not {'above' if below else 'below'} the {'lower' if below else 'upper'} bound {bound:g}"
-            env.report.add(
-                "E0621",
-                f"draw {place // size} of `{name}` is {x:g}, {side} of its type",
-                at,
-                help=f"widen the bounds of `{name}`; or {_LEAVE_OUT}",
-            )
-            return False
-    return True
+
+    def outside(x: float) -> bool:
+        below = low is not None and (x < low if closed else x <= low)
+        return below or (high is not None and (x > high if closed else x >= high))
+
+    if not (outside(min(table.values)) or outside(max(table.values))):
+        return True
+    place, x = next((place, x) for place, x in enumerate(table.values) if outside(x))
+    below = low is not None and x <= low
+    side, word = ("below" if below else "above"), ("lower" if below else "upper")
+    at_bound = x == (low if below else high)
+    help = f"widen the bounds of `{name}`; or {_LEAVE_OUT}"
+    if at_bound and low is not None and high is not None:
+        help = f"if the values are whole steps between the bounds, say how many: `{{ levels = ... }}`; else {help}"
+    env.report.add(
+        "E0621",
+        f"draw {place // math.prod(table.shape[1:])} of `{name}` is {x:g}, {'at' if at_bound else side} the {word} "
+        f"bound{'' if at_bound else f' {low if below else high:g}'} of its type",
+        at,
+        help=help,
+    )
+    return False
+
+
+def _quantised(
+    env: Environment, at: ast.Node, name: str, table: Table, type: value_types.ValueType, levels: int
+) -> bool:
+    """Whether all values are on `levels` equal steps from bound to bound, up to the rounding of single precision."""
+    assert type.lower is not None and type.upper is not None
+    low, high = type.lower.value, type.upper.value
+    step = (high - low) / (levels - 1)
+    off = {x for x in set(table.values) if abs((x - low) / step - round((x - low) / step)) > _ROUNDING * levels}
+    if not off:
+        return True
+    place, x = next((place, x) for place, x in enumerate(table.values) if x in off)
+    below = low + step * math.floor((x - low) / step)
+    env.report.add(
+        "E0445",
+        f"draw {place // math.prod(table.shape[1:])} of `{name}` is {x:g}, between the levels {below:g} and "
+        f"{below + step:g}: {levels} levels from {low:g} to {high:g} are {step:g} apart",
+        at,
+        help="give the number of levels and the bounds that the data have; or leave `levels` out",
+    )
+    return False
 
 
 def _varied(env: Environment, at: ast.Node, name: str, table: Table, size: int) -> bool:

@@ -9,7 +9,6 @@ from bsi.compiler.agreement import agrees
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Draw, Learned, Prior
 from bsi.compiler.laws import LAWS
-from bsi.compiler.options import BLOCKS
 from bsi.compiler.report import listed, suggest
 from bsi.compiler.scope import Scope
 from bsi.compiler.supports import shown
@@ -81,12 +80,37 @@ def _learned(
             help=f"did you mean `{near}`?" if near else 'write `learned file("draws.npz")`, or `learned normal(0, 1)`',
         )
         return None
+    options = configure.options(env, "prior", "learned", law.options)
     oracle = _oracle(env, declaration, law.options, types)
     known = {name: type for name, type in types.items() if type}
-    found = learned.columns(env, source, known) if len(known) == len(types) else None
+    if options is None or len(known) < len(types):
+        return None
+    levels, network = (dict(options)[name] for name in ("levels", "network"))
+    if levels is not None and not _bounded(env, law.options, known):
+        return None
+    found = learned.columns(env, source, known, levels)
     if oracle is None or found is None:
         return None
-    return Prior(declaration.name.id, tuple(types), oracle, found)
+    return Prior(declaration.name.id, tuple(types), oracle, replace(found, levels=levels, network=network))
+
+
+def _bounded(env: Environment, options: ast.Options, types: dict[str, ValueType]) -> bool:
+    """Whether levels can lie between bounds: of one param that has both."""
+    (name, type), *rest = types.items()
+    if not rest and type.kind == "real" and type.lower is not None and type.upper is not None:
+        return True
+    declaration = env.declarations[name]
+    assert isinstance(declaration, ast.Param)
+    absent = [word for word, bound in (("lower", type.lower), ("upper", type.upper)) if bound is None]
+    what = f"there are {listed(types)}" if rest else f"`{name}` has no {' and no '.join(absent)} bound"
+    env.report.add(
+        "E0444",
+        f"`levels` lie between the bounds of one param, but {what}",
+        next(item for item in options.items if item.name.id == "levels"),
+        also=[(declaration.type, "declared here")],
+        help="leave `levels` out" if rest else f"declare `param {name} : real<lower = LOW, upper = HIGH>[...]`",
+    )
+    return False
 
 
 def _oracle(
@@ -96,8 +120,6 @@ def _oracle(
     good, draws = True, ()
     for option in given.items:
         if option.name.id != "oracle":
-            configure.unknown_option(env, option.name, "learned", BLOCKS["prior", "learned"])
-            good = False
             continue
         value = option.value
         if isinstance(value, ast.Call) and distributions.is_law(value) and len(types) == 1:

@@ -13,6 +13,7 @@ import csv
 import json
 import math
 import struct
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ def _entry(table: Table, index: int) -> Table:
 def _checked(table: Table, name: str, holes: bool) -> Table:
     if math.prod(table.shape) == 0:
         raise TableError("E0605", f"`{name}` holds no values here")
-    if not table.integer:
+    # a sum that is finite has finite terms, and takes a tenth of the time of looking at each
+    if not table.integer and not math.isfinite(sum(table.values)):
         wrong = math.isinf if holes else lambda x: not math.isfinite(x)
         bad = next((i for i, x in enumerate(table.values) if wrong(x)), None)
         if bad is not None:
@@ -267,17 +269,19 @@ def _npy(content: bytes, name: str) -> Table:
         help = "save little-endian numbers: `array.astype('<f8')`"
         raise TableError("E0603", f"`{name}` holds entries of type `{kind}`, which cannot be read", "key", help)
     count = math.prod(shape)
-    try:
-        values = list(struct.unpack_from(f"<{count}{code}", content, start + length))
-    except struct.error:
-        raise TableError("E0603", f"`{name}` ends before its {count} entries do") from None
-    if fortran and len(shape) > 1:
-        values = _from_fortran(values, shape)
+    values = array.array("B" if code == "?" else code)
+    entries = content[start + length : start + length + count * values.itemsize]
+    if len(entries) < count * values.itemsize:
+        raise TableError("E0603", f"`{name}` ends before its {count} entries do")
+    values.frombytes(entries)
+    if sys.byteorder == "big":
+        values.byteswap()
     integer = code not in "fd"
-    return Table(shape, array.array("q" if integer else "d", values), integer)
+    in_order = _from_fortran(values, shape) if fortran and len(shape) > 1 else values
+    return Table(shape, array.array("q" if integer else "d", in_order), integer)
 
 
-def _from_fortran(values: list[Any], shape: tuple[int, ...]) -> list[Any]:
+def _from_fortran(values: array.array[Any], shape: tuple[int, ...]) -> list[Any]:
     """Column-major entries in row-major order."""
     places = [0]
     stride = math.prod(shape)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,17 +29,44 @@ def arrays(program: Program, learned: Learned) -> dict[str, np.ndarray]:
     return {name: table_array(program.tables[digest]) for name, digest in learned.columns}
 
 
-class Empirical(Coordinates):
-    """Coordinates of a prior that draws alone tell: the bijector of each support, then median 0 and the central 68 % of
-    the draws in [-1, 1]. `draw` takes one of the draws, any as likely as any other."""
+class Drawn(Coordinates):
+    """Coordinates of a prior that draws alone tell. `draw` takes one of the draws, any as likely as any other."""
 
     gaussian = False
 
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env, draws: Mapping[str, np.ndarray]):
         super().__init__(prior, params, data)
-        self.bijectors = {name: biject_to(constraint(params[name].support, {})) for name in self.shapes}
         self.draws = {name: jnp.asarray(draws[name], jnp.float32) for name in prior.params}
         self.rows = len(self.draws[prior.params[0]])
+
+    def draw(self, key: PRNGKeyArray) -> tuple[Float[Array, " m"], Params]:
+        row = jr.randint(key, (), 0, self.rows)
+        params = {name: values[row] for name, values in self.draws.items()}
+        return self.from_params(params), params
+
+    def table(self) -> Table:
+        """All draws, as rows without entries."""
+        z = np.asarray(jax.jit(jax.vmap(self.from_params))(self.draws))
+        return Table(z, np.zeros((self.rows, 0), np.float32))
+
+    def parted(self, share: float) -> tuple[Drawn, Drawn]:
+        """The same map with all draws but a random `share`, and with that share."""
+        order = np.random.default_rng(_SPLIT_SEED).permutation(self.rows)
+        cut = self.rows - max(1, int(share * self.rows))
+        return self._with_rows(order[:cut]), self._with_rows(order[cut:])
+
+    def _with_rows(self, rows: np.ndarray) -> Drawn:
+        other = copy.copy(self)
+        other.draws, other.rows = {name: values[rows] for name, values in self.draws.items()}, len(rows)
+        return other
+
+
+class Empirical(Drawn):
+    """The bijector of each support, then median 0 and the central 68 % of the draws in [-1, 1]."""
+
+    def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env, draws: Mapping[str, np.ndarray]):
+        super().__init__(prior, params, data, draws)
+        self.bijectors = {name: biject_to(constraint(params[name].support, {})) for name in self.shapes}
         free = np.asarray(jax.vmap(self._unconstrain)(self.draws), np.float64)
         low, middle, high = np.quantile(free, [0.1587, 0.5, 0.8413], axis=0)
         spread = (high - low) / 2
@@ -52,16 +81,6 @@ class Empirical(Coordinates):
     def from_params(self, params: Params) -> Float[Array, " m"]:
         return (self._unconstrain(params) - self.mean) / self.scale
 
-    def draw(self, key: PRNGKeyArray) -> tuple[Float[Array, " m"], Params]:
-        row = jr.randint(key, (), 0, self.rows)
-        params = {name: values[row] for name, values in self.draws.items()}
-        return self.from_params(params), params
-
-    def table(self) -> Table:
-        """All draws, as rows without entries."""
-        z = np.asarray(jax.jit(jax.vmap(self.from_params))(self.draws))
-        return Table(z, np.zeros((self.rows, 0), np.float32))
-
     def log_jacobian(self, z: Float[Array, " m"]) -> Float[Array, ""]:
         parts = self.split(self.mean + self.scale * z)
         total = jnp.sum(jnp.log(self.scale))
@@ -69,19 +88,47 @@ class Empirical(Coordinates):
             total += jnp.sum(bijector.log_abs_det_jacobian(parts[name], bijector(parts[name])))
         return total
 
-    def parted(self, share: float) -> tuple[Empirical, Empirical]:
-        """The same map with all draws but a random `share`, and with that share."""
-        order = np.random.default_rng(_SPLIT_SEED).permutation(self.rows)
-        cut = self.rows - max(1, int(share * self.rows))
-        return self._with_rows(order[:cut]), self._with_rows(order[cut:])
-
-    def _with_rows(self, rows: np.ndarray) -> Empirical:
-        other = copy.copy(self)
-        other.draws, other.rows = {name: values[rows] for name, values in self.draws.items()}, len(rows)
-        return other
-
     def _unconstrain(self, params: Params) -> Array:
         return self.flat({name: bijector.inv(params[name]) for name, bijector in self.bijectors.items()})
+
+
+class Quantised(Drawn):
+    """Of one param whose values are levels between its bounds: bounds at -1 and 1, the same map for every entry, and
+    draws clipped to the bounds. So values may lie at a bound, and a pixel may be constant."""
+
+    def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env, draws: Mapping[str, np.ndarray]):
+        super().__init__(prior, params, data, draws)
+        assert prior.learned is not None and prior.learned.levels is not None
+        (self.name,) = prior.params
+        support = params[self.name].support
+        assert support.lower is not None and support.upper is not None  # the checker's promise
+        self.lower, self.upper = float(support.lower.value), float(support.upper.value)
+        self.levels = prior.learned.levels
+
+    @property
+    def half(self) -> float:
+        """Half of the distance of the bounds."""
+        return (self.upper - self.lower) / 2
+
+    def to_params(self, z: Float[Array, " m"]) -> Params:
+        return self.split(_clipped((self.lower + self.upper) / 2 + self.half * z, self.lower, self.upper))
+
+    def from_params(self, params: Params) -> Float[Array, " m"]:
+        return (self.flat(params) - (self.lower + self.upper) / 2) / self.half
+
+    def log_jacobian(self, z: Float[Array, " m"]) -> Float[Array, ""]:
+        return jnp.asarray(self.m * math.log(self.half))
+
+
+@jax.custom_jvp
+def _clipped(x: Array, lower: float, upper: float) -> Array:
+    """Within bounds, and with the derivative of the identity: a likelihood still pulls at a pixel beyond them."""
+    return jnp.clip(x, lower, upper)
+
+
+@_clipped.defjvp
+def _clipped_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    return _clipped(*primals), tangents[0]
 
 
 class PriorAlone:
