@@ -15,6 +15,7 @@ from bsi.runtime.report import Bound, Check, Draws, Images, Job, Loss, Posterior
 from bsi.runtime.results import SAMPLE_DIMS, read
 
 NAME = "report.html"
+WORK = ("evaluations", "steps", "lp_evaluations")
 SIDE = 6  # of an image, at least: smaller matrices are better read in a table
 
 
@@ -169,7 +170,13 @@ def _draws(name: str, tree: xr.DataTree, sweeps: dict[str, tuple[float, ...]], i
         tuple(json.loads(tree.attrs.get("fits", "[]"))),
         info.get("evaluations"),
         _values(stats["lp"], sweeps) if "lp" in stats and not reference else None,
+        {} if sweeps or reference else _notes(info),
     )
+
+
+def _notes(info: dict[str, float]) -> dict[str, float]:
+    """What a sampler tells besides: all but zeros, counts of work, and what would have ended the job."""
+    return {name: value for name, value in info.items() if value and name not in WORK}
 
 
 def _images(

@@ -42,6 +42,7 @@ class Draws:
     failures: sentences, of a reference that failed its own checks.
     route: which way its score came from laws and fits; "" for a reference.
     evaluations: of the denoiser, by every draw at one point of the sweeps.
+    notes: other figures of how the draws were made, by name.
     log_density: [*sweeps, chain, draw].
     """
 
@@ -54,6 +55,7 @@ class Draws:
     fits: tuple[str, ...] = ()
     evaluations: float | None = None
     log_density: np.ndarray | None = None
+    notes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def samples(posterior: Posterior) -> str:
         ("sample", "method", "route", "draws", "evaluations a draw"),
         [
             (
-                names[s.name],
+                names[s.name] + _notes(s),
                 escape(s.method),
                 escape(s.route or "–") + (f"<small>{escape(', '.join(s.fits))}</small>" if s.fits else ""),
                 f"{s.values.shape[-3]} × {s.values.shape[-2]:,}"
@@ -89,6 +89,11 @@ def samples(posterior: Posterior) -> str:
         ],
         numeric=3,
     )
+
+
+def _notes(s: Draws) -> str:
+    told = ", ".join(f"{escape(name.replace('_', ' '))} {number(value, 3)}" for name, value in s.notes.items())
+    return f"<small>{told}</small>" if told else ""
 
 
 def pixels(posterior: Posterior, images: Images, index: tuple[int, ...]) -> str:

@@ -69,6 +69,15 @@ def test_a_run_of_an_older_version(folder):
     assert "mu" in text and 'alt="mean of img by s"' in text and "log density" not in text
 
 
+def test_figures_of_a_sampler_are_told(folder):
+    told = {"posterior": "post", "sweeps": [], "method": "smc", "reference": False}
+    told["info"] = {"log_evidence": -2.737, "effective_share": 0.9, "repaired": 0.0, "steps": 30.0}
+    tree = build({"posterior": {"mu": Variable(RNG.normal(size=(1, 40)))}}, attributes=told)
+    write(tree, folder / "s.nc")
+    text = write_report(folder).read_text()
+    assert "<small>effective share 0.9, log evidence −2.74</small>" in text
+
+
 def test_a_bound_is_read_from_the_fit(folder):
     summary = json.loads((folder / "checks.json").read_text())
     summary["jobs"][0]["info"] |= {
