@@ -26,12 +26,15 @@ from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Denoiser
 
 Linear = Callable[[Float[Array, "n m"]], Float[Array, "n m"]]
+State = tuple[Array, ...]
 
 DENSE = 16  # working coordinates up to which C is a matrix for every draw: no more evaluations than products with it
 COORDINATES = 2**18  # draws times coordinates at once: what a network keeps for a product with C is many times as much
 _PRODUCTS = 8  # with C in one solve, where it is no matrix
-_NEWTON = 5  # Gauss-Newton steps for a likelihood that is not quadratic
-_HALVINGS = 8  # of such a step
+_NEWTON = 6  # Gauss-Newton steps at most, for a likelihood that is not quadratic
+_HALVINGS = 8  # of such a step at most
+_GAIN = 1e-3  # of log density: after a step that gains less the next would move by far less than the posterior's sd
+_ROUNDING = 1e-5  # of it, relative
 _TOLERANCE = 1e-5  # of a solve
 
 
@@ -132,24 +135,28 @@ class Guided(eqx.Module):
         def objective(dual: Array, shift: Array) -> Array:
             return evidence(theta + shift) - 0.5 * jnp.sum(dual * shift, -1)
 
-        def newton(now: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
-            aim, here = towards(now[1]), objective(*now)
+        def newton(now: State) -> State:
+            dual, shift, here, _ = now
+            aim = towards(shift)
 
-            def halve(best: tuple[Array, Array, Array], share: Array) -> tuple[tuple[Array, Array, Array], None]:
-                dual, shift, done = best
-                there = tuple(old + share * (new - old) for old, new in zip(now, aim, strict=True))
-                better = ~done & (objective(*there) >= here)
+            def halve(best: State, share: Array) -> tuple[State, None]:
+                ahead = tuple(old + share * (new - old) for old, new in zip((dual, shift), aim, strict=True))
+                value = objective(*ahead)
+                better = best[3] & (value >= here)
                 take = better[:, None]
-                return (jnp.where(take, there[0], dual), jnp.where(take, there[1], shift), done | better), None
+                kept = (jnp.where(take, new, old) for new, old in zip(ahead, best[:2], strict=True))
+                return (*kept, jnp.where(better, value, best[2]), best[3] & ~better), None
 
             shares = 0.5 ** jnp.arange(_HALVINGS, dtype=theta.dtype)
-            (dual, shift, _), _ = jax.lax.scan(halve, (*now, jnp.zeros(len(theta), bool)), shares)
-            return (dual, shift), None
+            dual, shift, value, _ = _while_any(halve, (dual, shift, here, jnp.ones(len(theta), bool)), shares)
+            return dual, shift, value, value - here > _GAIN + _ROUNDING * jnp.abs(here)
 
         nothing = jnp.zeros_like(theta)
         if evidence.quadratic:
             return towards(nothing)
-        return jax.lax.scan(newton, (nothing, nothing), None, length=_NEWTON)[0]
+        begin = (nothing, nothing, objective(nothing, nothing), jnp.ones(len(theta), bool))
+        dual, shift, *_ = _while_any(lambda state, _: (newton(state), None), begin, jnp.arange(_NEWTON))
+        return dual, shift
 
 
 def conjugate_gradients(
@@ -169,7 +176,7 @@ def conjugate_gradients(
     first = inner(residual, mapped)
     state = (jnp.zeros_like(right), jnp.zeros_like(right), residual, residual, mapped, first, first > 0)
 
-    def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def step(state: State) -> State:
         w, cw, residual, p, cp, norm, going = state
         image = p + curvature(cp)
         bend = inner(cp, image)
@@ -182,11 +189,18 @@ def conjugate_gradients(
         going = going & (after > tolerance**2 * first)
         return w, cw, residual, residual + share * p, mapped + share * cp, after, going
 
-    def advance(state: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], None]:
-        return jax.lax.cond(jnp.any(state[-1]), step, lambda state: state, state), None
-
-    w, cw, *_ = jax.lax.scan(advance, state, None, length=products)[0]
+    w, cw, *_ = _while_any(lambda state, _: (step(state), None), state, jnp.arange(products))
     return w, cw
+
+
+def _while_any(step: Callable[[State, Array], tuple[State, None]], state: State, over: Array) -> State:
+    """A scan over `over` that does nothing once the last entry of the state, who is going on, has none left. Unlike a
+    while loop it can be differentiated both ways."""
+
+    def advance(state: State, x: Array) -> tuple[State, None]:
+        return jax.lax.cond(jnp.any(state[-1]), step, lambda state, _: (state, None), state, x)
+
+    return jax.lax.scan(advance, state, over)[0]
 
 
 def _matrix(linear: Linear, like: Float[Array, "n m"]) -> Float[Array, "n m m"]:
