@@ -54,6 +54,10 @@ class Composed(eqx.Module):
             total, squares = total + more, squares + parts
         return total, squares
 
+    def stiffness(self) -> Float[Array, ""]:
+        """`max(Σ β⁺, 1)`: how much more the bridge may bend than one factor does."""
+        return jnp.maximum(sum((jnp.sum(jnp.maximum(rows.powers, 0.0)) for rows in self.rows), jnp.zeros(())), 1.0)
+
 
 def product(
     kind: type[Composed], prior: AbstractPrior, rows: Sequence[Rows], limit: Float[Array, ""] | float
