@@ -61,9 +61,13 @@ class ExactFit(eqx.Module):
 
     def given(self, x: Float[Array, "*b p"]) -> Given:
         """The components for each row."""
-        features = self.standardise(x)
-        near = jax.lax.map(self._near, features.reshape(math.prod(x.shape[:-1]), x.shape[-1]))
-        index, log_weight = (part.reshape(*x.shape[:-1], self.neighbours) for part in near)
+        return self.given_features(self.standardise(x))
+
+    def given_features(self, features: Float[Array, "*b p"]) -> Given:
+        """The same for standardised rows."""
+        batch = features.shape[:-1]
+        near = jax.lax.map(self._near, features.reshape(math.prod(batch), features.shape[-1]))
+        index, log_weight = (part.reshape(*batch, self.neighbours) for part in near)
         return Given(self.gaussian.given(features).mean, index, log_weight)
 
     def _near(self, features: Float[Array, " p"]) -> tuple[Int[Array, " k"], Float[Array, " k"]]:

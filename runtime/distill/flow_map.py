@@ -1,0 +1,92 @@
+"""The flow of a posterior from noise to data as one map, in coordinates in which a Gaussian does not move.
+
+With the Gaussian `N(μ(x), Q diag(c) Qᵀ)` of a teacher's regression, `w = Qᵀ(u - a μ)/√(a²c + s²)` has unit scale at
+every noise level. Along the probability flow of a denoiser θ̂, and the angle `φ = arctan(√c a/s)` of one coordinate,
+
+    dw/dφ = F = (Qᵀ(θ̂ - μ) - g w)/sd,
+
+with gain g and posterior sd of the Gaussian (`Gaussian.coefficients`): what a score network has as its residual, of
+unit scale. All coordinates share the angle of the geometric mean of c; `share = φ/(π/2)` runs from noise to data, from
+0 to 1.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from bsi.runtime.gaussian import Gaussian
+from bsi.runtime.nets.base import AbstractNetwork, time_features
+from bsi.runtime.process import signal_noise
+from bsi.runtime.schedule import CLEAN, NOISE
+from bsi.runtime.standardise import Standardiser
+
+_HALF_TURN = 0.5 * math.pi
+
+
+class FlowMap(eqx.Module):
+    """`w(end) = w(begin) + (end - begin) U(w, begin, end, e(x))`: an average velocity U, learned."""
+
+    standardise: Standardiser
+    gaussian: Gaussian
+    network: AbstractNetwork
+
+    def velocity(
+        self,
+        w: Float[Array, "*b m"],
+        begin: Float[Array, "*t"],
+        end: Float[Array, "*t"],
+        features: Float[Array, "*b p"],
+    ) -> Float[Array, "*b m"]:
+        """Average velocity from `begin` to `end`."""
+        times = jnp.broadcast_to(time_features(end), (*features.shape[:-1], time_features(end).shape[-1]))
+        return self.network(w, begin, jnp.concatenate([features, times], axis=-1))
+
+    def __call__(self, noise: Float[Array, "*b m"], x: Float[Array, "*b p"], steps: int = 1) -> Float[Array, "*b m"]:
+        """Draws of z given each row, from draws of N(0, I)."""
+        features = self.standardise(x)
+        gaussian, w = self.gaussian.given(features), self.gaussian.whiten(noise)
+        ends = jnp.linspace(0.0, 1.0, steps + 1)
+        for begin, end in itertools.pairwise(ends):
+            w = w + (end - begin) * self.velocity(w, begin, end, features)
+        return gaussian.mean + gaussian.unwhiten(jnp.sqrt(gaussian.variance) * w)
+
+
+def log_snr_of(gaussian: Gaussian, share: Float[Array, "*t"]) -> Float[Array, "*t"]:
+    """`ln η` at a share of the way."""
+    # the tangent by two sines: its pole is not a float
+    sine, cosine = (jnp.maximum(jnp.sin(_HALF_TURN * part), 1e-12) for part in (share, 1.0 - share))
+    return jnp.clip(2.0 * jnp.log(sine / cosine) - _log_scale(gaussian), NOISE, CLEAN)
+
+
+def state_of(gaussian: Gaussian, w: Float[Array, "*b m"], log_snr: Float[Array, "*b"]) -> Float[Array, "*b m"]:
+    """The VP state u of w; `gaussian` is that of its row."""
+    scale, _, _ = gaussian.coefficients(log_snr)
+    return signal_noise(log_snr)[0][..., None] * gaussian.mean + gaussian.unwhiten(scale * w)
+
+
+def whitened(gaussian: Gaussian, u: Float[Array, "*b m"], log_snr: Float[Array, "*b"]) -> Float[Array, "*b m"]:
+    """Inverse of `state_of`."""
+    scale, _, _ = gaussian.coefficients(log_snr)
+    return gaussian.whiten(u - signal_noise(log_snr)[0][..., None] * gaussian.mean) / scale
+
+
+def rate(
+    gaussian: Gaussian, w: Float[Array, "*b m"], theta: Float[Array, "*b m"], log_snr: Float[Array, "*b"]
+) -> Float[Array, "*b m"]:
+    """`dw/dshare` where the denoiser says `theta`."""
+    a, s = (part[..., None] for part in signal_noise(log_snr))
+    _, gain, sd = gaussian.coefficients(log_snr)
+    residual = (gaussian.whiten(theta - gaussian.mean) - gain * w) / sd
+    mean = jnp.exp(_log_scale(gaussian))
+    speed = jnp.sqrt(gaussian.variance / mean) * (a**2 * mean + s**2) / (a**2 * gaussian.variance + s**2)
+    return _HALF_TURN * speed * residual
+
+
+def _log_scale(gaussian: Gaussian) -> Float[Array, ""]:
+    return jax.lax.stop_gradient(jnp.mean(jnp.log(gaussian.variance)))

@@ -1,0 +1,172 @@
+"""Training of flow maps: by regression on the teacher's draws, or by the equation that a flow map obeys.
+
+`regression` (EXACT, 2025) labels pairs of noise and row with the end of the teacher's flow. `flow_map` lets a map
+`X(w, begin, end) = w + (end - begin) U` follow the teacher's velocity b wherever it goes,
+
+    ∂_end X = U + (end - begin) ∂_end U = b(X, end),
+
+one forward derivative, for all pairs of begin and end, so that it may take one step or a few (Lagrangian map
+distillation: Boffi, Albergo & Vanden-Eijnden 2024). The Eulerian identity of MeanFlow (Geng et al. 2025) has the same
+solution, but derives by w where the flow divides between modes: on two modes its error was twice as large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from bsi.runtime.distill.flow_map import FlowMap, log_snr_of, whitened
+from bsi.runtime.distill.teacher import Teacher
+from bsi.runtime.gaussian import Gaussian
+from bsi.runtime.nets.base import TIME_FEATURES
+from bsi.runtime.process import signal_noise
+from bsi.runtime.standardise import Standardiser
+from bsi.runtime.training.loop import chunk_runner, initial, iterate, optimiser
+from bsi.runtime.training.options import Checkpoint, TrainingOptions
+
+_HELD_OUT = 512
+_BLOCK = 512  # rows whose flows are solved at once
+_WHOLE, _INSTANT = 0.25, 0.25  # shares of pairs from noise to data, and of pairs without a step
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """`rows` is the number of labels for `regression`, and of rows that `flow_map` looks at."""
+
+    method: Literal["regression", "flow_map"] = "flow_map"
+    rows: int = 8_192
+    flow_steps: int = 48
+    training: TrainingOptions = field(default_factory=lambda: TrainingOptions(steps=8_000))
+
+
+@dataclass(frozen=True)
+class DistillInfo:
+    """`error` is the root mean square, in sds of the teacher's regression, of one step against the teacher's flow on
+    rows and noise that were kept aside; `baseline` of the regression's Gaussian. `failed` says why there is no map."""
+
+    steps: int
+    error: float
+    baseline: float
+    train_loss: np.ndarray
+    held_out_loss: np.ndarray
+    failed: str | None
+
+
+def distill(
+    teacher: Teacher,
+    key: PRNGKeyArray,
+    options: DistillOptions,
+    *,
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int, int, np.ndarray], None] | None = None,
+) -> tuple[FlowMap | None, DistillInfo]:
+    """A map that makes a teacher's draws in one step, or a few; None when its training failed."""
+    settings, method = options.training, options.method
+    keys = dict(zip(("rows", "noise", "net", "train"), jr.split(key, 4), strict=True))
+    solve = options.flow_steps if method == "regression" else 0
+    data, held_out = (
+        _pool(teacher, jr.fold_in(keys["rows"], i), n, steps)
+        for i, (n, steps) in enumerate([(options.rows, solve), (_HELD_OUT, options.flow_steps)])
+    )
+    m, p = len(teacher.gaussian.variance), data["features"].shape[1]
+    template = untrained(teacher.standardise, teacher.gaussian, m, p, settings, keys["net"])
+    weights, static = eqx.partition(template.network, eqx.is_inexact_array)
+
+    def assemble(parts: Any) -> FlowMap:
+        return eqx.tree_at(lambda f: f.network, template, eqx.combine(parts[0], static))
+
+    def batch(batch_key: PRNGKeyArray, step: Array, data: Any) -> tuple[Any, Array]:
+        at = jr.randint(batch_key, (settings.batch,), 0, options.rows)
+        return jax.tree.map(lambda v: v[at], data[0]), jnp.asarray(0, jnp.int32)
+
+    def losses(parts: Any, noise_key: PRNGKeyArray, rows: Any) -> Float[Array, " 1"]:
+        student = assemble(parts)
+        if method == "regression":
+            return _one_step_error(student, rows)[None]
+        return _equation_error(student, teacher, noise_key, rows)[None]
+
+    def validate(parts: Any, data: Any) -> Float[Array, " 1"]:
+        return _one_step_error(assemble(parts), data[1])[None]
+
+    length = min(settings.chunk, settings.steps)
+    total = -(-settings.steps // length) * length
+    optimise = optimiser(settings, total)
+    state = eqx.filter_jit(initial)((weights,), optimise, total // length)
+    run = chunk_runner(settings, optimise, keys["train"], length, batch, losses, validate)
+    state, failed = iterate(state, run, lambda step: (data, held_out), total, None, checkpoint, progress)
+    found = assemble(state.best)
+    info = DistillInfo(
+        steps=int(state.step),
+        error=float(jnp.sqrt(state.best_loss[0])),
+        baseline=float(jnp.sqrt(jnp.mean((held_out["end"] - held_out["begin"]) ** 2))),
+        train_loss=np.asarray(state.train_loss),
+        held_out_loss=np.asarray(state.held_out_loss),
+        failed=failed,
+    )
+    return (None if failed else found), info
+
+
+def untrained(
+    standardise: Standardiser, gaussian: Gaussian, m: int, p: int, options: TrainingOptions, key: PRNGKeyArray
+) -> FlowMap:
+    """The Gaussian's own map, before training."""
+    return FlowMap(standardise, gaussian, options.architecture.build(m, p + TIME_FEATURES, key))
+
+
+def abstract_flow_map(m: int, p: int, options: TrainingOptions) -> FlowMap:
+    """The structure of a map, for reading its weights."""
+
+    def make() -> FlowMap:
+        gaussian = Gaussian(jnp.zeros(m), jnp.zeros((m, p)), jnp.eye(m), jnp.ones(m))
+        standardise = Standardiser(jnp.zeros(p), jnp.ones(p), jnp.zeros(p, bool))
+        return untrained(standardise, gaussian, m, p, options, jr.key(0))
+
+    return eqx.filter_eval_shape(make)
+
+
+def _pool(teacher: Teacher, key: PRNGKeyArray, n: int, steps: int) -> dict[str, Any]:
+    """Rows with noise; with `steps` also with where the teacher's flow takes it, else with what the teacher needs."""
+
+    @eqx.filter_jit
+    def block(key: PRNGKeyArray) -> dict[str, Any]:
+        draw, noise = jr.split(key)
+        z, features, given = teacher.draw(draw, min(n, _BLOCK))
+        begin = jr.normal(noise, z.shape)
+        if not steps:
+            return {"z": z, "features": features, "given": given}
+        return {"features": features, "begin": begin, "end": teacher.flow(begin, features, given, steps)}
+
+    blocks = [block(jr.fold_in(key, i)) for i in range(-(-n // _BLOCK))]
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts)[:n], *blocks)
+
+
+def _one_step_error(student: FlowMap, rows: Any) -> Float[Array, ""]:
+    count = len(rows["begin"])
+    moved = student.velocity(rows["begin"], jnp.zeros(count), jnp.ones(count), rows["features"])
+    return jnp.mean((rows["begin"] + moved - rows["end"]) ** 2)
+
+
+def _equation_error(student: FlowMap, teacher: Teacher, key: PRNGKeyArray, rows: Any) -> Float[Array, ""]:
+    """The error in the equation of a flow map; what the teacher says is held fixed."""
+    z, features, given = rows["z"], rows["features"], rows["given"]
+    kind, first, second, noise = jr.split(key, 4)
+    which, one, other = (jr.uniform(k, (len(z),)) for k in (kind, first, second))
+    begin, end = jnp.minimum(one, other), jnp.maximum(one, other)
+    begin, end = jnp.where(which < _WHOLE, 0.0, begin), jnp.where(which < _WHOLE, 1.0, end)
+    end = jnp.where(which > 1.0 - _INSTANT, begin, end)
+    gaussian = teacher.gaussian.given(features)
+    log_snr = log_snr_of(gaussian, begin)
+    a, s = (part[:, None] for part in signal_noise(log_snr))
+    w = whitened(gaussian, a * z + s * jr.normal(noise, z.shape), log_snr)
+    average, change = jax.jvp(lambda end: student.velocity(w, begin, end, features), (end,), (jnp.ones_like(end),))
+    passed = (end - begin)[:, None]
+    there = jax.lax.stop_gradient(w + passed * average)
+    return jnp.mean((average + passed * change - teacher.velocity(there, end, features, given)) ** 2)

@@ -1,0 +1,92 @@
+"""Flow maps: coordinates in which Gaussians rest, flows against quantiles, students against teachers."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from bsi.runtime.distill import DistillOptions, abstract_flow_map, distill, exact_teacher, score_teacher
+from bsi.runtime.distill.flow_map import log_snr_of, rate, state_of, whitened
+from bsi.runtime.exact import ExactOptions, build
+from bsi.runtime.files import tree_from_bytes, tree_to_bytes
+from bsi.runtime.gaussian import gaussian_of_moments
+from bsi.runtime.nets import ResMlpArchitecture
+from bsi.runtime.samplers.one_step import one_step
+from bsi.runtime.training import TrainingOptions
+from bsi.runtime.training.fit import untrained
+from tests.runtime.models import gaussian_denoiser
+from tests.runtime.test_exact import distance, square
+
+SMALL = TrainingOptions(architecture=ResMlpArchitecture(width=32, depth=1), steps=400, batch=128, chunk=200)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return build(*square(4_000), jr.key(0), ExactOptions(rows=128, neighbours=128))[0]
+
+
+def test_a_gaussian_does_not_move():
+    covariance = np.array([[0.3, 0.1], [0.1, 0.05]])
+    gaussian = gaussian_of_moments(np.array([0.5, -1.0]), covariance)
+    denoiser = gaussian_denoiser(gaussian.mean, jnp.asarray(covariance, jnp.float32))
+    w = jr.normal(jr.key(0), (50, 2))
+    for share in (0.0, 0.3, 0.7, 1.0):
+        log_snr = log_snr_of(gaussian, jnp.full(50, share))
+        u = state_of(gaussian, w, log_snr)
+        np.testing.assert_allclose(whitened(gaussian, u, log_snr), w, atol=1e-4)
+        assert jnp.max(jnp.abs(rate(gaussian, w, denoiser(u, log_snr[0]), log_snr))) < 5e-3
+
+
+def test_flow_in_one_dimension_is_the_quantile_map(fitted):
+    """The flow of the mixture takes noise to the same quantile of it: 128 steps of Heun, 1 % of probability."""
+    teacher, features = exact_teacher(fitted), fitted.standardise(jnp.full((64, 1), 1.0))
+    w = jnp.asarray(norm.ppf((np.arange(64) + 0.5) / 64)[:, None], jnp.float32)
+    given = fitted.given_features(features)
+    gaussian = fitted.gaussian.given(features)
+    end = eqx.filter_jit(teacher.flow)(w, features, given, 128)
+    z = gaussian.mean + gaussian.unwhiten(jnp.sqrt(gaussian.variance) * end)
+    centre = gaussian.mean[0] + fitted.gaussian.unwhiten(fitted.residuals[given.index[0]])
+    sd = fitted.bandwidth * jnp.sqrt(fitted.gaussian.variance)
+    below = norm.cdf((z - centre[:, 0]) / sd) @ np.exp(np.asarray(given.log_weight[0], np.float64))
+    np.testing.assert_allclose(below, norm.cdf(w[:, 0] * float(fitted.gaussian.basis[0, 0])), atol=0.01)
+
+
+@pytest.mark.parametrize(("method", "left"), [("regression", 0.66), ("flow_map", 0.8)])
+def test_one_step_learns_two_modes(fitted, method, left):
+    """400 steps of a small net leave less than that share of the Gaussian's error; weights can be read back."""
+    options = DistillOptions(method, rows=1_024, flow_steps=24, training=SMALL)
+    found, info = distill(exact_teacher(fitted), jr.key(1), options)
+    assert found is not None and info.error < left * info.baseline, info
+    assert info.baseline > 0.6 and info.steps == 400
+    again = tree_from_bytes(tree_to_bytes(found), abstract_flow_map(1, 1, SMALL))
+    z, stats = one_step(again, jnp.array([1.0]), jr.key(2), 1_000)
+    np.testing.assert_array_equal(z, one_step(found, jnp.array([1.0]), jr.key(2), 1_000)[0])
+    assert 0.35 < float(jnp.mean(z > 0)) < 0.65 and stats["evaluations"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "steps"), [("regression", 1), ("flow_map", 1), ("flow_map", 4)])
+def test_draws_by_quadrature(fitted, method, steps):
+    """4 000 steps of a net of width 64: |z| of 4 000 draws given x = 1 within two sds of a mode (.05) in W1, a tenth of
+    the whole law's; the weight of the modes within .06."""
+    training = TrainingOptions(architecture=ResMlpArchitecture(width=64, depth=2), steps=4_000, batch=256)
+    found, _ = distill(exact_teacher(fitted), jr.key(1), DistillOptions(method, rows=4_096, training=training))
+    assert found is not None
+    z = np.asarray(one_step(found, jnp.array([1.0]), jr.key(2), 4_000, steps)[0])[:, 0]
+    assert distance(np.abs(z), lambda g: norm.pdf(g) * norm.pdf(1.0, g**2, 0.1)) < 2.0
+    assert abs(np.mean(z > 0) - 0.5) < 0.06
+
+
+def test_a_trained_network_is_a_teacher_too():
+    """Before training a score network is the Gaussian of its regression, which the untrained map is already."""
+    score = untrained(2, 3, SMALL, True, jr.key(0)).score
+
+    def simulate(key, n):
+        return jr.normal(key, (n, 2)), jnp.zeros((n, 3))
+
+    found, info = distill(score_teacher(score, simulate), jr.key(1), DistillOptions(rows=256, training=SMALL))
+    assert found is not None and info.error < 2e-2
+    noise = jr.normal(jr.key(2), (10, 2))
+    np.testing.assert_allclose(found(noise, jnp.zeros((10, 3))), noise, atol=0.1)
