@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bsi.compiler import configure, expressions
+from bsi.compiler import configure, expressions, fits
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Check, Options, Sample
 from bsi.compiler.options import BLOCKS
 from bsi.compiler.report import counted, listed, suggest
 from bsi.dsl import ast
 
-# Metrics of two samples; the rest take one sample with chains.
+# Metrics of two samples; the rest take one sample with chains, or a fit.
 PAIRS = frozenset({"c2st", "sliced_wasserstein", "mmd", "mean_error", "sd_error"})
+FITS = frozenset({"bits_per_dim"})  # metrics of a fit
 FEW = 1_000  # draws below which a classifier sees too little to tell two samples apart
 
 
@@ -24,6 +25,12 @@ def check(env: Environment, declaration: ast.Check, samples: dict[str, Sample | 
         return None
     given = tuple(argument for argument in call.arguments if argument.name)
     options = configure.options(env, "check", metric, given)
+    if metric in FITS:
+        fit = _fit(env, call)
+        if fit is None or options is None or bound is None:
+            return None
+        text = canonical_text(declaration, bound, options)
+        return Check(text, metric, (), options, declaration.operator, bound, (fit,))
     found = _samples(env, call, samples)
     if found is None or options is None or bound is None or not _fitting(env, call, found):
         return None
@@ -99,6 +106,18 @@ def _bound(env: Environment, declaration: ast.Check) -> float | None:
         return None
     assert isinstance(known, int | float)
     return float(known)
+
+
+def _fit(env: Environment, call: ast.Call) -> str | None:
+    """The fit that a metric of fits names."""
+    places = [argument for argument in call.arguments if not argument.name]
+    names = [argument.value for argument in places if isinstance(argument.value, ast.Name)]
+    if len(places) != 1 or len(names) != 1:
+        env.report.add("E0507", f"`{call.function.id}` takes the name of one fit", call)
+        return None
+    declaration = env.find(names[0], ast.Train)
+    found = fits.train(env, declaration) if declaration else None
+    return found.name if found else None
 
 
 def _samples(env: Environment, call: ast.Call, samples: dict[str, Sample | None]) -> list[Sample] | None:

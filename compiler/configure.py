@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bsi.compiler import expressions, posteriors
+from bsi.compiler import expressions, images, posteriors
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Net, Options, SweepRef
 from bsi.compiler.options import BLOCKS, LATER, Block, Option, kinds
@@ -87,8 +87,6 @@ def options(env: Environment, noun: str, kind: str, given: ast.Options | tuple[a
     """
     schema = BLOCKS[noun, kind]
     values = {option.name: option.default for option in schema.options}
-    if "network" in values:
-        values["network"] = default_net()
     good = True
     for item in given.items if isinstance(given, ast.Options) else given:
         assert item.name is not None
@@ -100,7 +98,38 @@ def options(env: Environment, noun: str, kind: str, given: ast.Options | tuple[a
         read, value = _read(env, schema.option(name), item.value)
         good = good and read
         values[name] = value
+    good = good and _ordered(env, schema, values, given)
     return tuple(sorted(values.items())) if good else None
+
+
+def _ordered(
+    env: Environment, schema: Block, values: dict[str, Any], given: ast.Options | tuple[ast.Argument, ...]
+) -> bool:
+    """Whether options that must increase do; words say nothing."""
+    for low, high in schema.ordered:
+        first, second = values[low], values[high]
+        if not isinstance(first, str) and not isinstance(second, str) and first >= second:
+            above(env, given, (low, first), (high, second))
+            return False
+    return True
+
+
+def above(
+    env: Environment,
+    given: ast.Options | tuple[ast.Argument, ...],
+    low: tuple[str, float],
+    high: tuple[str, float],
+) -> None:
+    """Report an option that is not above another; at one of them at least that the user wrote."""
+    items = {item.name.id: item for item in (given.items if isinstance(given, ast.Options) else given) if item.name}
+    at = items.get(high[0]) or items[low[0]]
+    env.report.add(
+        "E0520",
+        f"`{high[0]}` must be above `{low[0]}`, but {high[1]:g} is not above {low[1]:g}",
+        at,
+        also=[(items[low[0]], "given here")] if at is not items.get(low[0]) and low[0] in items else [],
+        help=f"raise `{high[0]}` or lower `{low[0]}`",
+    )
 
 
 def default_net() -> Net:
@@ -255,6 +284,12 @@ def _net(env: Environment, name: str, kind: ast.Name, given: ast.Options | None)
         return None
     empty = ast.Options(kind.span, ())
     values = options(env, "net", kind.id, given or empty)
+    problem = None if values is None else images.wrong_width(kind.id, values)
+    if problem:
+        option, said, help = problem
+        items = given.items if given else ()
+        env.report.add("E0442", said, next((i for i in items if i.name.id == option), kind), help=help)
+        return None
     return Net(name, kind.id, values) if values is not None else None
 
 

@@ -48,6 +48,8 @@ def _edits(program: Program, source: Source, declaration: ast.Declaration) -> li
             return [_block(source, declaration, "simulator", call.function.id, declaration.options, {})]
         case ast.Net(kind=kind):
             return [_block(source, declaration, "net", kind.id, declaration.options, {})]
+        case ast.Prior(law=ast.Learned() as law) if law.source.function.id == "file":
+            return [_block(source, declaration, "prior", "learned", law.options, {})]
         case ast.Train(objective=call, name=name):
             train = program.trains[name.id]
             written = _decided(train) | ({} if train.network.name else {"network": _net(train.network)})
@@ -103,9 +105,10 @@ def _implied(train: Train) -> str:
 
 
 def _decided(train: Train) -> dict[str, str]:
-    """What follows from other declarations: the size of a table, and whether entries are hidden."""
+    """What follows from other declarations: the size of a table, whether entries are hidden, precisions of a bound."""
     options = dict(train.options)
-    return {name: _value(options[name]) for name in ("simulations", "missing") if options[name] is not None}
+    names = ("simulations", "missing", "initial_precision", "final_precision")
+    return {name: _value(options[name]) for name in names if options.get(name) is not None}
 
 
 def _chosen(sample: Sample) -> dict[str, str]:
@@ -115,7 +118,8 @@ def _chosen(sample: Sample) -> dict[str, str]:
 
 
 def _net(net: Net) -> str:
-    return f"{net.kind} {{ {', '.join(f'{name} = {_value(value)}' for name, value in net.options)} }}"
+    own = BLOCKS["net", net.kind].names  # what the compiler adds of the laws is no option
+    return f"{net.kind} {{ {', '.join(f'{name} = {_value(value)}' for name, value in net.options if name in own)} }}"
 
 
 def _default(option: Option) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
-from bsi.compiler import configure, likelihood_laws, missing, prior_laws
+from bsi.compiler import bounds, configure, likelihood_laws, missing, networks, prior_laws
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Net, Options, Prior, Simulator, Train
+from bsi.compiler.ir import Options, Prior, Simulator, Train
 from bsi.compiler.options import BLOCKS
 from bsi.compiler.report import counted, listed
 from bsi.compiler.simulator_calls import outside_jax
@@ -21,10 +21,11 @@ class Laws:
 
     prior: str
     likelihood: str | None
+    objective: str = field(default="score", compare=False)  # of the fit that names them; any serves a sampler
 
     @property
     def text(self) -> str:
-        return f"`score({', '.join(name for name in (self.prior, self.likelihood) if name)})`"
+        return f"`{self.objective}({', '.join(name for name in (self.prior, self.likelihood) if name)})`"
 
 
 def train(env: Environment, declaration: ast.Train) -> Train | None:
@@ -44,29 +45,12 @@ def _train(env: Environment, declaration: ast.Train) -> Train | None:
     settled = _settled(env, declaration, found, missing.settled(env, found.likelihood, rest))
     if settled is None:
         return None
-    network = _fitted(env, declaration, found, dict(options)["network"])
+    given = next((item for item in declaration.options.items if item.name.id == "network"), None)
+    chosen = dict(options)["network"]
+    network = networks.network(env, found.prior, found.likelihood, given, chosen, declaration.objective)
     if network is None:
         return None
     return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, network, settled)
-
-
-def _fitted(env: Environment, declaration: ast.Train, found: Laws, network: Net) -> Net | None:
-    """A net with what it must know of the laws: `set` the shape of a row."""
-    if network.kind != "set":
-        return network
-    law = env.declarations.get(found.likelihood or "")
-    likelihood = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
-    if likelihood is None or not likelihood.shape:
-        what = f"a row of `{found.likelihood}` is a single number" if likelihood else "a prior alone has no rows"
-        option = next(item for item in declaration.options.items if item.name.id == "network")
-        env.report.add(
-            "E0431",
-            f"a `set` net sees the elements of a row, but {what}",
-            option,
-            help="use `resmlp`; rows of an observation set are combined without a net",
-        )
-        return None
-    return replace(network, options=tuple(sorted((dict(network.options) | {"row": likelihood.shape}).items())))
 
 
 def _settled(env: Environment, declaration: ast.Train, found: Laws, options: Options) -> Options | None:
@@ -103,7 +87,12 @@ def _settled(env: Environment, declaration: ast.Train, found: Laws, options: Opt
             help=f"write a number, or leave it out: `simulations = {_TABLE:_}`",
         )
         good = False
-    return _resolved(env, found, options) if good else None
+    if not good:
+        return None
+    if declaration.objective.function.id in bounds.OBJECTIVES:
+        bounded = bounds.settled(env, declaration.options, values, learned_prior(env, found.prior))
+        return _resolved(env, found, tuple(bounded.items())) if bounded else None
+    return _resolved(env, found, options)
 
 
 def _resolved(env: Environment, found: Laws, options: Options) -> Options:
@@ -181,11 +170,11 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
             "E0511",
             f"`{call.function.id}` learns one prior with one likelihood, or a learned prior alone, not {got}",
             call,
-            help="write `score(p, f)`",
+            help=f"write `{call.function.id}(p, f)`",
         )
         return None
     if not likelihoods:
-        return Laws(priors[0].name.id, None) if prior_laws.prior(env, priors[0]) else None
+        return Laws(priors[0].name.id, None, call.function.id) if prior_laws.prior(env, priors[0]) else None
     own = {name.id for name in priors[0].params}
     missing = [name.id for name in likelihoods[0].given if name.id not in own]
     named = (*likelihoods[0].given, *priors[0].params)
@@ -211,7 +200,7 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
         )
         return None
     sound = prior_laws.prior(env, priors[0]) is not None and likelihood_laws.likelihood(env, likelihoods[0]) is not None
-    return Laws(priors[0].name.id, likelihoods[0].name.id) if sound else None
+    return Laws(priors[0].name.id, likelihoods[0].name.id, call.function.id) if sound else None
 
 
 # ---------------------------------------------------------------- fits that a sampler leaves out
@@ -246,5 +235,8 @@ def default(env: Environment, declaration: ast.Sample, wanted: Laws, implied: di
     block = BLOCKS["train", "score"]
     options = tuple(sorted((o.name, o.default) for o in block.options if o.name != "network"))
     options = _resolved(env, wanted, missing.settled(env, wanted.likelihood, options))
-    implied[name] = Train(name, "score", wanted.prior, wanted.likelihood, configure.default_net(), options, True)
+    network = networks.network(env, wanted.prior, wanted.likelihood, None, None, declaration.method)
+    if network is None:
+        return None
+    implied[name] = Train(name, "score", wanted.prior, wanted.likelihood, network, options, True)
     return name

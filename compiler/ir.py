@@ -131,10 +131,14 @@ class Data:
 @dataclass(frozen=True)
 class Learned:
     """A law that a network knows by draws alone. `columns` are (param, or `%x` for a likelihood's row; digest of its
-    table); row i of all tables together is one draw. Without columns the law itself is simulated."""
+    table); row i of all tables together is one draw. Without columns the law itself is simulated. With `levels` all
+    values are among that many equal steps from the lower to the upper bound of their type. `network` is the net of fits
+    that name none: they hold it by value."""
 
     columns: tuple[tuple[str, str], ...] = ()
     rows: int = 0
+    levels: int | None = None
+    network: Net | None = field(default=None, metadata=UNKEYED)
 
 
 @dataclass(frozen=True)
@@ -238,7 +242,7 @@ class Train:
     not part of the key."""
 
     name: str = field(metadata=UNKEYED)
-    objective: str  # score
+    objective: str  # a kind of `train` in `compiler.options`
     prior: str
     likelihood: str | None
     network: Net
@@ -267,6 +271,7 @@ class Check:
     options: Options
     operator: str
     bound: float
+    fits: tuple[str, ...] = ()  # of a metric of fits, which has no samples
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ import math
 from dataclasses import replace
 
 from bsi.compiler.environment import Environment
+from bsi.compiler.images import NETS
 from bsi.compiler.ir import Check, Program
 from bsi.compiler.report import listed
 from bsi.dsl import ast
 
+IMAGES = 500  # fewer are learned by heart before a network knows anything of others
 SIMULATIONS = 100  # simulations for every unknown number below which a network sees little
 # What a metric can be: its value for samples as good as can be, and the largest there is.
 RANGES = {
@@ -41,6 +43,22 @@ def few_simulations(env: Environment, program: Program) -> None:
             )
 
 
+def few_images(env: Environment, program: Program) -> None:
+    """W0426."""
+    for train in program.trains.values():
+        learned = program.priors[train.prior].learned
+        declaration = env.declarations.get(train.name)
+        if train.network.kind not in NETS or learned is None or not 0 < learned.rows < IMAGES:
+            continue
+        at = declaration.objective.function if isinstance(declaration, ast.Train) else env.name_of(train.prior)
+        env.report.add(
+            "W0426",
+            f"{learned.rows:_} images are few for a `{train.network.kind}`: it learns them by heart",
+            at,
+            help=f"use {IMAGES} or more, for instance patches and mirror images of those there are",
+        )
+
+
 def repeated_values(env: Environment, program: Program) -> None:
     """W0417."""
     for declaration in env.all(ast.Sweep):
@@ -61,8 +79,8 @@ def checks(env: Environment, program: Program) -> None:
 
 
 def _one_chain(env: Environment, program: Program, check: Check, at: ast.Check) -> None:
-    sample = program.samples[check.samples[0]]
-    if check.metric == "rhat" and dict(sample.options).get("chains") == 1:
+    sample = program.samples[check.samples[0]] if check.metric == "rhat" else None
+    if sample and dict(sample.options).get("chains") == 1:
         env.report.add(
             "W0413",
             f"`rhat` compares chains, but `{sample.name}` has only one",
@@ -113,4 +131,4 @@ def _pointless(env: Environment, check: Check, at: ast.Check) -> None:
         env.report.add("W0416", message, at.bound, help="use a bound that a bad sample does not keep")
 
 
-LINTS = (few_simulations, repeated_values, checks)
+LINTS = (few_simulations, few_images, repeated_values, checks)

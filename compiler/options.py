@@ -42,12 +42,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Block:
-    """What one kind of a noun takes. `arguments` says what a metric or method is called with, for people."""
+    """What one kind of a noun takes. `arguments` says what a metric or method is called with, for people; `ordered` are
+    pairs of options of which the first must be below the second."""
 
     options: tuple[Option, ...]
     doc: str
     arguments: str = ""
     reference: bool = False
+    ordered: tuple[tuple[str, str], ...] = ()
 
     def option(self, name: str) -> Option:
         return next(option for option in self.options if option.name == name)
@@ -100,9 +102,11 @@ COMPARED = Option(
 PARAMS = Option("params", "expr", None, "a list of params to look at; none: all of the posterior", words=NONE)
 
 
-def _score_sampler(doc: str, *own: Option) -> Block:
+def _score_sampler(doc: str, *own: Option, ordered: tuple[tuple[str, str], ...] = ()) -> Block:
     """A sampler of scores: what all of them take, around its own options."""
-    return Block((DRAWS, ROUTE, COMPOSE, COVARIANCE, *own, LOG_DENSITY, SEED), doc, "a posterior and its fits")
+    return Block(
+        (DRAWS, ROUTE, COMPOSE, COVARIANCE, *own, LOG_DENSITY, SEED), doc, "a posterior and its fits", ordered=ordered
+    )
 
 
 _CORRECTIONS = (
@@ -130,6 +134,66 @@ _START = (
 _WIDTH = Option("width", "int", 256, "units of a hidden layer", lower=1)
 _ACTIVATION = Option("activation", "word", "silu", "nonlinearity", words=_words("silu", "gelu", "relu", "tanh"))
 
+_BLOCKS = Option("depth", "int", 2, "residual blocks of two convolutions at a level", lower=1)
+_COMPUTE = Option(
+    "compute", "word", "float32", "precision of activations, not of weights", words=_words("float32", "bfloat16")
+)
+
+_TRAINING = (
+    Option(
+        "network",
+        "net",
+        None,
+        "a `net`, or `mlp { ... }` in place; none: the prior's, else the default resmlp",
+        words=NONE,
+    ),
+    Option(
+        "simulations",
+        "int",
+        None,
+        "fresh: new ones at every step; or the size of a stored table",
+        lower=2,
+        words={"fresh": None},
+    ),
+    Option("steps", "int", "auto", "training steps", lower=1, words=_words("auto")),
+    Option("batch", "int", 512, "simulations in one training step", lower=1),
+    Option("learning_rate", "real", 1e-3, "peak learning rate", lower=0.0, open=True),
+    Option("ema", "real", 0.999, "decay of the weights' running average", lower=0.0, upper=1.0),
+    Option("holdout", "real", 0.1, "fraction of a table kept for the held-out loss", lower=0.0, upper=0.5),
+    Option(
+        "patience",
+        "int",
+        "auto",
+        "steps on a table without a better held-out loss before training stops",
+        lower=1,
+        words=_words("auto") | NONE,
+    ),
+    Option("weight_decay", "real", 0.0, "decoupled weight decay", lower=0.0),
+    Option(
+        "null_probability",
+        "real",
+        0.2,
+        "how often the condition is hidden, to learn the prior",
+        lower=0.0,
+        upper=1.0,
+    ),
+    Option(
+        "coordinates",
+        "word",
+        "auto",
+        "working coordinates of the params; auto: rosenblatt, and unconstrained for a learned prior",
+        words=_words("auto", "rosenblatt", "unconstrained"),
+    ),
+    Option(
+        "missing",
+        "word",
+        "auto",
+        "random: hide entries of simulated rows, to learn from rows with holes; auto: if a set has `missing`",
+        words=_words("auto", "random") | NONE,
+    ),
+    SEED,
+)
+
 BLOCKS: dict[tuple[str, str], Block] = {
     ("net", "mlp"): Block(
         (_WIDTH, Option("depth", "int", 3, "number of hidden layers", lower=1), _ACTIVATION), "fully connected layers"
@@ -150,57 +214,77 @@ BLOCKS: dict[tuple[str, str], Block] = {
         ),
         "a resmlp that sees the elements of a row as a set, whatever their order",
     ),
-    ("train", "score"): Block(
+    ("net", "unet"): Block(
         (
-            Option("network", "net", None, "a `net`, or `mlp { ... }` in place; none: the default resmlp", words=NONE),
+            Option("width", "int", 64, "channels at full resolution, a multiple of 8; twice as many a level", lower=8),
+            Option("levels", "int", 2, "resolutions, each half of the one before", lower=1, upper=8),
+            _BLOCKS,
             Option(
-                "simulations",
-                "int",
-                None,
-                "fresh: new ones at every step; or the size of a stored table",
-                lower=2,
-                words={"fresh": None},
-            ),
-            Option("steps", "int", "auto", "training steps", lower=1, words=_words("auto")),
-            Option("batch", "int", 512, "simulations in one training step", lower=1),
-            Option("learning_rate", "real", 1e-3, "peak learning rate", lower=0.0, open=True),
-            Option("ema", "real", 0.999, "decay of the weights' running average", lower=0.0, upper=1.0),
-            Option("holdout", "real", 0.1, "fraction of a table kept for the held-out loss", lower=0.0, upper=0.5),
-            Option(
-                "patience",
+                "fourier",
                 "int",
                 "auto",
-                "steps on a table without a better held-out loss before training stops",
-                lower=1,
-                words=_words("auto") | NONE,
+                "frequencies of sines and cosines of the input, of which the finest has the spacing of two `levels` of "
+                "the data for its period; auto: 2 with such levels, else 0",
+                lower=0,
+                upper=16,
+                words=_words("auto"),
             ),
-            Option("weight_decay", "real", 0.0, "decoupled weight decay", lower=0.0),
-            Option(
-                "null_probability",
-                "real",
-                0.2,
-                "how often the condition is hidden, to learn the prior",
-                lower=0.0,
-                upper=1.0,
-            ),
-            Option(
-                "coordinates",
-                "word",
-                "auto",
-                "working coordinates of the params; auto: rosenblatt, and unconstrained for a learned prior",
-                words=_words("auto", "rosenblatt", "unconstrained"),
-            ),
-            Option(
-                "missing",
-                "word",
-                "auto",
-                "random: hide entries of simulated rows, to learn from rows with holes; auto: if a set has `missing`",
-                words=_words("auto", "random") | NONE,
-            ),
-            SEED,
+            _COMPUTE,
         ),
-        "denoising score matching: one network for prior and posterior",
+        "convolutions from fine to coarse and back, with attention at the coarsest: for a param that is an image",
+    ),
+    ("net", "dit"): Block(
+        (
+            Option("width", "int", 128, "units of a token, a multiple of 4 and of `heads`", lower=4),
+            Option("depth", "int", 4, "transformer blocks", lower=1),
+            Option("heads", "int", 4, "heads of attention", lower=1),
+            Option("patch", "int", 2, "pixels along a side of a token", lower=1),
+            _COMPUTE,
+        ),
+        "a transformer of patches: for a param that is an image",
+    ),
+    ("train", "score"): Block(
+        _TRAINING, "denoising score matching: one network for prior and posterior", "a prior and a likelihood"
+    ),
+    ("train", "bsi"): Block(
+        (
+            Option(
+                "process",
+                "word",
+                "bsi",
+                "whose bound: of Bayesian Sample Inference, of a diffusion, or of a Bayesian flow network",
+                words=_words("bsi", "vdm", "bfn"),
+            ),
+            Option(
+                "initial_precision",
+                "real",
+                "auto",
+                "at which measurements begin; auto: 0.01, of a flow network 1",
+                lower=0.0,
+                open=True,
+                words=_words("auto"),
+            ),
+            Option(
+                "final_precision",
+                "real",
+                "auto",
+                "at which data are decoded; auto: 1e6, of quantised data 61.5 over the square of a level's width",
+                lower=0.0,
+                open=True,
+                words=_words("auto"),
+            ),
+            Option(
+                "proposal",
+                "word",
+                "log_uniform",
+                "how precisions are drawn; uniform is for comparison, and noisier",
+                words=_words("log_uniform", "uniform"),
+            ),
+            *_TRAINING,
+        ),
+        "Bayesian Sample Inference: the bound on the likelihood, by infinitely many measurements",
         "a prior and a likelihood",
+        ordered=(("initial_precision", "final_precision"),),
     ),
     ("sample", "flow_ode"): _score_sampler(
         "probability-flow ODE",
@@ -233,6 +317,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
         Option("gamma", "real", 1.0, "noise: 0 is deterministic, 1 the paper's", lower=0.0, swept=True),
         Option("initial_precision", "real", 1e-2, "of the belief without data", lower=0.0, open=True),
         Option("final_precision", "real", 1e6, "at which the last guess is the draw", lower=0.0, open=True),
+        ordered=(("initial_precision", "final_precision"),),
     ),
     ("sample", "predictor_corrector"): _score_sampler(
         "a DDIM step, then Langevin steps, at every level",
@@ -247,7 +332,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
     ),
     ("sample", "smc"): _score_sampler(
         "sequential Monte Carlo: guided steps, weighted and resampled until they are right",
-        Option("steps", "int", 100, "steps", lower=2, swept=True),
+        Option("steps", "int", 200, "steps", lower=2, swept=True),
         Option("ess", "real", 0.5, "share of effective draws below which they are resampled", lower=0.0, upper=1.0),
     ),
     ("sample", "nuts"): Block(
@@ -293,7 +378,19 @@ BLOCKS: dict[tuple[str, str], Block] = {
         "rows from a file or a list",
     ),
     ("prior", "learned"): Block(
-        (Option("oracle", "expr", None, "density for references: a law, or the name of a prior", words=NONE),),
+        (
+            Option(
+                "levels",
+                "int",
+                None,
+                "how many equal steps there are from the lower to the upper bound, on which all values lie; none: any",
+                lower=2,
+                upper=65_536,
+                words=NONE,
+            ),
+            Option("network", "net", None, "the net of fits that name none; none: the default resmlp", words=NONE),
+            Option("oracle", "expr", None, "density for references: a law, or the name of a prior", words=NONE),
+        ),
         "a prior known by draws in a file",
         "a file of draws",
     ),
@@ -391,13 +488,18 @@ BLOCKS: dict[tuple[str, str], Block] = {
     ("check", "rhat"): Block((PARAMS,), "largest split R-hat", "one sample with chains"),
     ("check", "ess"): Block((PARAMS,), "smallest effective sample size", "one sample with chains"),
     ("check", "divergences"): Block((), "number of divergent transitions", "one sample with chains"),
+    ("check", "bits_per_dim"): Block(
+        (Option("steps", "int", None, "measurements; none: infinitely many", lower=1, words=NONE), SEED),
+        "bits that a dimension of held-out rows costs at most, in declared coordinates",
+        "a fit",
+    ),
 }
 
 # Of the language but not of this version: using one says so instead of "unknown".
 LATER: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
-    "net": frozenset({"transformer", "unet", "dit"}),
-    "train": frozenset({"bsi", "exact", "distill", "flow_map"}),
+    "net": frozenset({"transformer"}),
+    "train": frozenset({"exact", "distill", "flow_map"}),
     "sample": frozenset({"one_step"}),
     "check": frozenset({"sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
     "compose": frozenset({"jac", "fnpse", "partial"}),

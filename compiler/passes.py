@@ -35,7 +35,8 @@ def with_seeds(program: Program, root: int) -> Program:
         trains={n: replace(t, options=seeded(t.options, n)) for n, t in program.trains.items()},
         samples={n: replace(s, options=seeded(s.options, n)) for n, s in program.samples.items()},
         checks=tuple(
-            replace(c, options=seeded(c.options, f"{c.metric}({', '.join(c.samples)})")) for c in program.checks
+            replace(c, options=seeded(c.options, f"{c.metric}({', '.join(c.samples + c.fits)})"))
+            for c in program.checks
         ),
     )
 

@@ -70,7 +70,7 @@ def plan(program: Program, known: Known) -> list[Job]:
         kind: Kind = "reference" if sample.reference else "sample"
         add(sample.name, kind, sample.name, _sample_inputs(program, sample, jobs), sample.fits)
     for check in program.checks:
-        add(check.text, "check", check.text, _check_inputs(check, jobs), check.samples)
+        add(check.text, "check", check.text, _check_inputs(check, jobs), check.samples + check.fits)
     return list(jobs.values())
 
 
@@ -175,7 +175,8 @@ def _short(power: Expr) -> Any:
 def _check_inputs(check: Check, jobs: dict[str, Job]) -> Inputs:
     """The value of a metric does not depend on the bound it is held against."""
     samples = {f"sample {name}": jobs[name].key for name in check.samples}
-    return {"metric": check.metric, **samples, **_option_inputs("check", check.metric, check.options)}
+    fits = {f"fit {name}": jobs[name].key for name in check.fits}
+    return {"metric": check.metric, **samples, **fits, **_option_inputs("check", check.metric, check.options)}
 
 
 # ---------------------------------------------------------------- reasons

@@ -12,6 +12,7 @@ import numpy as np
 
 from bsi.compiler.ir import Check
 from bsi.compiler.plan import Job
+from bsi.jobs import held_out
 from bsi.jobs.context import Context, Draws
 from bsi.runtime.metrics import METRICS, Estimate
 from bsi.runtime.reference import ess_mean
@@ -73,6 +74,8 @@ def _outcome(context: Context, check: Check, samples: list[Draws]) -> dict[str, 
         more = len(samples[1].failures) - 1
         also = f" and {more} more" if more else ""
         return {**nothing, "note": f"`{check.samples[1]}` fails its own checks: {samples[1].failures[0]}{also}"}
+    if metric.needs == "fit":
+        return _value(check, held_out.estimate(context, check), {})
     options = dict(check.options)
     found: list[tuple[Estimate, dict[str, float]]] = []
     for indices, point in _points(context, samples):
@@ -81,9 +84,12 @@ def _outcome(context: Context, check: Check, samples: list[Draws]) -> dict[str, 
         except ValueError as error:
             return {**nothing, "note": str(error)}
     worst = max if check.operator in ("<", "<=") else min
-    estimate, point = worst(found, key=lambda pair: pair[0].value)
+    return _value(check, *worst(found, key=lambda pair: pair[0].value))
+
+
+def _value(check: Check, estimate: Estimate, point: dict[str, float]) -> dict[str, Any]:
     if not np.isfinite(estimate.value):
-        return {**nothing, "note": f"{check.metric} is not finite"}
+        return {"value": None, "standard_error": None, "at": "", "note": f"{check.metric} is not finite"}
     at = ", ".join(f"{name} = {value:g}" for name, value in point.items())
     return {"value": estimate.value, "standard_error": estimate.standard_error, "at": at, "note": ""}
 

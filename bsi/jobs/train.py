@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,12 @@ from bsi.compiler.lower.model import training_options
 from bsi.compiler.simulator_calls import solver_notes
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import JobFailure, about
+from bsi.jobs import held_out
 from bsi.jobs.context import FIT, Context
-from bsi.runtime.files import load_arrays, save_arrays, save_tree
+from bsi.runtime.files import save_arrays, save_tree
 from bsi.runtime.store import Checkpoint
-from bsi.runtime.training import Simulator, Table, TrainingInfo, train
+from bsi.runtime.training import LikelihoodBound, Simulator, Table, TrainingInfo, train
 
-TABLE = "table.npz"
 _CHUNK = 8_192
 _PRIOR_DRAWS = 16_384
 _ALPHA = 1e-6  # chance of refusing pairs that are right
@@ -44,37 +46,42 @@ def simulate(context: Context, node: Train, folder: Path) -> dict[str, Any]:
         context.progress.done()
     z, x = (np.concatenate(columns)[:n] for columns in zip(*parts, strict=True))
     finite = np.isfinite(x).all(-1)
-    save_arrays(folder / TABLE, {"z": z, "x": x})
+    save_arrays(folder / held_out.TABLE, {"z": z, "x": x})
     return {"simulations": n, "non_finite": int(n - finite.sum())}
 
 
 def warnings(program: Program, node: Train, info: dict[str, Any]) -> list[Diagnostic]:
-    """What a trained fit has not seen: simulations that were left out."""
+    """What a trained fit has not seen: simulations that were left out; or a bound that says nothing."""
+    found = []
+    if "bound" in info and info["bound"] is None:
+        help = "some rows lie so close to the edge of their support that they have no density in single precision"
+        found.append(about(program, node.name, "W0425", f"the bound of `{node.name}` is not finite", help=help))
     if not info["non_finite"]:
-        return []
+        return found
     left_out = f"{info['non_finite']:_} of {info['simulations']:_} simulations for `{node.name}`"
     message = f"{left_out} are not finite and were left out"
     help = "look for a division by zero, a log of a negative number or an overflow in the forward model"
     notes = solver_notes(program.likelihoods.get(node.likelihood or ""))
-    return [about(program, node.likelihood or node.name, "W0606", message, notes=notes, help=help)]
+    return [*found, about(program, node.likelihood or node.name, "W0606", message, notes=notes, help=help)]
 
 
 def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
     """Weights of a train block. `table` is the folder of its simulations, or None for fresh ones."""
     options = dict(node.options)
+    source = held_out.source(context, node, table)
     if table is None:
-        source = context.lowered.source(node)
         _refuse_other_prior(context, node, source)
-    else:
-        arrays = load_arrays(table / TABLE)
-        source = Table(arrays["z"], arrays["x"])
     settings = training_options(node)
+    held, shown = None, _Shown()
+    if isinstance(settings.objective, LikelihoodBound):
+        held = held_out.rows(context, node, source)
+        shown = _Shown(held.nominal(settings.objective.elbo))
     context.progress.start(f"train {node.name}", settings.steps, "steps")
     last = 0
 
     def report(step: int, total: int, losses: np.ndarray) -> None:
         nonlocal last
-        context.progress.advance(step - last, loss=float(losses[0]))
+        context.progress.advance(step - last, loss=float(shown(losses[0])))
         last = step
 
     try:
@@ -102,8 +109,10 @@ def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoin
             )
         )
     save_tree(folder / FIT, trained)
+    own = {"unit": "bits/dim", "bound": held_out.parts(context, node, trained, held)} if held else {}
     return {
-        "losses": _curves(info),
+        **own,
+        "losses": _curves(info, shown),
         "steps": info.steps,
         "best_step": list(info.best_step),
         "simulations": info.simulations,
@@ -137,11 +146,21 @@ def _refuse_other_prior(context: Context, node: Train, source: Simulator | Table
     )
 
 
-def _curves(info: TrainingInfo) -> dict[str, dict[str, list[float]]]:
+@dataclass(frozen=True)
+class _Shown:
+    """A loss as people see it: of a bound all of it, in bits a dimension; `nominal` is what the loss leaves out."""
+
+    nominal: float | None = None
+
+    def __call__(self, loss: Any) -> Any:
+        return loss if self.nominal is None else loss / math.log(2.0) + self.nominal
+
+
+def _curves(info: TrainingInfo, shown: _Shown) -> dict[str, dict[str, list[float]]]:
     """Loss curves of the score network as JSON, one point a chunk of steps; what was not reached is left out."""
     curves = {}
     for name, losses in (("training", info.train_loss[:, 0]), ("held-out", info.held_out_loss[:, 0])):
         steps = np.linspace(0, info.steps, len(losses) + 1)[1:]
         known = np.isfinite(losses)
-        curves[name] = {"steps": steps[known].tolist(), "values": np.asarray(losses, float)[known].tolist()}
+        curves[name] = {"steps": steps[known].tolist(), "values": shown(np.asarray(losses, float)[known]).tolist()}
     return curves

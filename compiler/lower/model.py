@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Array
 
 from bsi.compiler.ir import Likelihood, Posterior, Prior, Program, Train
+from bsi.compiler.lower.bounds import objective
 from bsi.compiler.lower.coordinates import Coordinates, coordinates
 from bsi.compiler.lower.expr import evaluate, table_array
 from bsi.compiler.lower.forward import Forward, data_env, observed_rows
-from bsi.compiler.lower.learned import Empirical, PriorAlone, arrays, pairs_table
+from bsi.compiler.lower.learned import Drawn, Empirical, PriorAlone, Quantised, arrays, pairs_table
 from bsi.compiler.lower.python_host import HOST, Host
 from bsi.runtime.nets import NETWORKS
 from bsi.runtime.training import Fit, Simulator, Table, TrainingOptions, abstract_fit, parameter_count
@@ -41,7 +42,8 @@ class LoweredModel:
 
     def _make_coordinates(self, prior: Prior, kind: str) -> Coordinates:
         if prior.learned and prior.learned.columns:
-            return Empirical(prior, self.program.params, self.data, arrays(self.program, prior.learned))
+            of_draws = Empirical if prior.learned.levels is None else Quantised
+            return of_draws(prior, self.program.params, self.data, arrays(self.program, prior.learned))
         return coordinates(kind, prior, self.program.params, self.data)
 
     def coordinates_of(self, train: Train) -> Coordinates:
@@ -57,11 +59,11 @@ class LoweredModel:
         of a prior alone. Of a prior in a file with a likelihood some draws are kept aside."""
         law, _ = self.laws(train)
         space = self.coordinates_of(train)
-        if law is None and isinstance(space, Empirical):
+        if law is None and isinstance(space, Drawn):
             return space.table()
         if law is not None and law.learned is not None:
             return pairs_table(self.program, law.learned, space)
-        if not isinstance(space, Empirical):
+        if not isinstance(space, Drawn):
             model = self._forward(train, space)
             return Simulator(model.simulate, model.m, model.p)
         own, kept = (self._forward(train, part) for part in space.parted(dict(train.options)["holdout"]))
@@ -113,4 +115,4 @@ def training_options(train: Train) -> TrainingOptions:
     architecture = NETWORKS[train.network.kind](**net)
     if architecture.images:
         known["chunk"] = _IMAGE_CHUNK
-    return TrainingOptions(architecture=architecture, **known)
+    return TrainingOptions(architecture=architecture, objective=objective(train), **known)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from bsi.runtime.metrics.base import Estimate
+from bsi.runtime.metrics.bits import bits_per_dim
 from bsi.runtime.metrics.c2st import c2st
 from bsi.runtime.metrics.chains import divergences, ess, rhat
 from bsi.runtime.metrics.mmd import mmd2
@@ -17,10 +18,11 @@ from bsi.runtime.metrics.sliced_wasserstein import sliced_wasserstein
 
 @dataclass(frozen=True)
 class Metric:
-    """Needs `samples`: `function(draws, reference, **options)`, arrays [draw, m]; or a `reference`: `function(it)`."""
+    """Needs `samples`: `function(draws, reference, **options)`, arrays [draw, m]; or a `reference`: `function(it)`; or
+    a `fit`: `function(denoiser, elbo, held-out rows, key, **options)`."""
 
     function: Callable[..., Estimate]
-    needs: Literal["samples", "reference"]
+    needs: Literal["samples", "reference", "fit"]
 
     @property
     def doc(self) -> str:
@@ -38,6 +40,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "rhat": Metric(rhat, "reference"),
         "ess": Metric(ess, "reference"),
         "divergences": Metric(divergences, "reference"),
+        "bits_per_dim": Metric(bits_per_dim, "fit"),
     }
 )
 
