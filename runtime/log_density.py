@@ -20,7 +20,7 @@ from bsi.runtime.process import signal_noise
 from bsi.runtime.schedule import CLEAN, NOISE
 from bsi.runtime.score import Denoiser
 
-STATES, NUMBERS = 65_536, 2**22  # points times directions of one solve, and their coordinates: what bounds memory
+STATES, NUMBERS = 2**14, 2**20  # points times directions of one solve, and their coordinates: what bounds memory
 
 
 class FlowDensity(eqx.Module):

@@ -49,6 +49,7 @@ posterior post(theta) = r(theta) * f(obs | theta)^lambda
 net tiny = mlp { width = 8, depth = 1 }
 train fit = score(r, f) { network = tiny, steps = 64, batch = 2048, seed = 1 }
 sample ode = flow_ode(post, fit) { draws = 200, log_density = exact }
+sample guided = ddim(post) { draws = 200, log_density = exact, route = guided }
 """
 
 
@@ -81,17 +82,22 @@ def test_a_tempered_prior_alone_in_closed_form(run):
 
 @pytest.mark.slow
 def test_a_composed_posterior_in_closed_form(tmp_path):
-    """Two rows and a swept power; the fit is a regression on simulations, and gauss is exact for Gaussians."""
+    """Two rows and a swept power; the fit is a regression on simulations, and gauss and guidance are exact here."""
     model = bsi.load(write(tmp_path / "m.bsi", POSTERIOR))
-    tree = model.run(tmp_path / "out")["ode"]
+    run = model.run(tmp_path / "out")
+    for name, most in (("ode", 0.15), ("guided", 2e-3)):
+        compare_with_closed_form(model, name, run[name], most)
+
+
+def compare_with_closed_form(model, name, tree, most):
     rows, noise = np.array([[0.4, -1.1], [0.2, -0.6]]), np.array([1.0, 0.5])
     for power in (0.5, 2.0):
         precision = 1 + 2 * power / noise**2
         mean, sd = power * (rows / noise**2).sum(0) / precision, precision**-0.5
         theta = tree.posterior.theta.sel({"lambda": power}).values[0].astype(float)
         truth = stats.norm(mean, sd).logpdf(theta).sum(-1)
-        np.testing.assert_allclose(tree.sample_stats.lp.sel({"lambda": power}).values[0], truth, atol=0.15)
-        again = model.log_density("ode", {"theta": theta}, at={"lambda": power})
+        np.testing.assert_allclose(tree.sample_stats.lp.sel({"lambda": power}).values[0], truth, atol=most)
+        again = model.log_density(name, {"theta": theta}, at={"lambda": power})
         np.testing.assert_allclose(again, tree.sample_stats.lp.sel({"lambda": power}).values[0], atol=2e-3)
 
 
