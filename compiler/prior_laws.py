@@ -119,9 +119,9 @@ def _oracle(
     """The density that references use: a law, or a prior over the same params; () without one, None after a report."""
     good, draws = True, ()
     for option in given.items:
-        if option.name.id != "oracle":
-            continue
         value = option.value
+        if option.name.id != "oracle" or (isinstance(value, ast.Name) and value.id == "none"):
+            continue
         if isinstance(value, ast.Call) and distributions.is_law(value) and len(types) == 1:
             found = _single(env, declaration, value, types)
         elif isinstance(value, ast.Name):

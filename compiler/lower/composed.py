@@ -22,8 +22,10 @@ from bsi.runtime.composition import (
     NormalPrior,
     Rows,
     TiltedPrior,
+    fnpse,
     gauss,
     is_separable,
+    jac,
     make_rows,
     plain_sum,
     temper,
@@ -33,7 +35,7 @@ from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Denoiser, ScoreNetwork
 from bsi.runtime.training import Fit
 
-COMPOSITIONS = {"gauss": gauss, "sum": plain_sum}
+COMPOSITIONS = {"gauss": gauss, "jac": jac, "fnpse": fnpse, "sum": plain_sum}
 
 
 class ImproperPower(ValueError):
@@ -106,8 +108,10 @@ class ComposedPosterior:
         m = self.coordinates.m
         if self.prior_power.op == "const" and self.prior_power.value == 1:
             return NormalPrior(m)
-        temperature = temper if self._separable else tilt
-        tempered = eqx.filter_jit(temperature)(self._log_prior, m, alpha)
+        if self.coordinates.affine:
+            tempered = NormalPrior(m, alpha)
+        else:
+            tempered = eqx.filter_jit(temper if self._separable else tilt)(self._log_prior, m, alpha)
         proper = np.broadcast_to(np.asarray(tempered.proper), (m,))
         if not proper.all():
             bad = dict.fromkeys(name for name, ok in zip(self._names(), proper, strict=True) if not ok)
@@ -125,7 +129,7 @@ class ComposedPosterior:
                 _PriorDenoiser(score),
                 jnp.zeros((1, 0)),
                 jnp.reshape(alpha - jnp.asarray(total), (1,)),
-                (_prior_precision(score) - jnp.eye(self.coordinates.m))[None],
+                (score.prior.precision() - jnp.eye(self.coordinates.m))[None],
                 jnp.asarray(0, jnp.int32),
             )
         ]
@@ -150,11 +154,6 @@ def _log_base(coordinates: Coordinates) -> Callable[[Array], Array]:
     return lambda z: jnp.sum(norm.logpdf(z)) - coordinates.log_jacobian(z)
 
 
-def _prior_precision(score: ScoreNetwork) -> Array:
-    variance, basis = score.prior.variance, score.prior.basis
-    return (basis / variance) @ basis.T
-
-
 class _PriorDenoiser(eqx.Module):
     """The learned prior, in the form of a row's denoiser."""
 
@@ -166,6 +165,7 @@ class _PriorDenoiser(eqx.Module):
 
 @eqx.filter_jit
 def _make_rows(fit: Fit, x: Array, beta: Array) -> Rows:
+    assert fit.moments is not None  # the checker's promise (E0443)
     _, precisions = jax.lax.map(lambda row: fit.moments(row), x, batch_size=1024)
-    prior = None if fit.score.gaussian_prior else _prior_precision(fit.score)
+    prior = None if fit.score.gaussian_prior else fit.score.prior.precision()
     return make_rows(fit.score.denoise, x, beta, precisions, prior)

@@ -35,6 +35,7 @@ class Coordinates(abc.ABC):
     """
 
     gaussian: bool  # whether z ~ N(0, I) under the prior
+    affine = False  # whether `log_jacobian` is the same everywhere
 
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env):
         self.prior, self.data = prior, data

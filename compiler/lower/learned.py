@@ -96,6 +96,8 @@ class Quantised(Drawn):
     """Of one param whose values are levels between its bounds: bounds at -1 and 1, the same map for every entry, and
     draws clipped to the bounds. So values may lie at a bound, and a pixel may be constant."""
 
+    affine = True
+
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env, draws: Mapping[str, np.ndarray]):
         super().__init__(prior, params, data, draws)
         assert prior.learned is not None and prior.learned.levels is not None

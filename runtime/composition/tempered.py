@@ -49,18 +49,24 @@ class AbstractPrior(eqx.Module):
 
 
 class NormalPrior(AbstractPrior):
-    """N(0, I): `α = 1`."""
+    """N(0, I/α): a power of N(0, I) where `ln |∂θ/∂z|` is constant, so that no table of it is needed."""
 
     size: int = eqx.field(static=True)
+    power: Float[Array, ""] | float = 1.0
+
+    @property
+    def proper(self) -> Bool[Array, ""]:
+        return jnp.asarray(self.power > 0)
 
     def precision(self) -> Float[Array, "m m"]:
-        return jnp.eye(self.size)
+        return self.power * jnp.eye(self.size)
 
     def plain(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
-        return jnp.zeros_like(u)
+        a, s = signal_noise(log_snr)
+        return a * s**2 * (1.0 - self.power) / (a**2 + self.power * s**2) * u
 
     def weighted(self, u: Float[Array, "b m"], log_snr: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, "b m"]:
-        return jnp.zeros_like(u)
+        return (self.power + r) * self.plain(u, log_snr)
 
 
 class SeparablePrior(AbstractPrior):

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from bsi.runtime.metrics.base import Estimate, equal_sizes, standardised
 from bsi.runtime.metrics.classifier import accuracy
 
+_WIDEST = 1000  # units of a layer: at 10 m, the classifier of an image of 32 by 32 would have a billion weights
+
 
 def c2st(
     draws: Float[np.ndarray, "a m"], reference: Float[np.ndarray, "b m"], *, seed: int = 1, folds: int = 5
@@ -38,7 +40,8 @@ def c2st(
         test = parts[fold]
         train = np.concatenate(parts[:fold] + parts[fold + 1 :])
         key = jr.fold_in(jr.key(seed), fold)
-        return float(accuracy(key, (rows[train], labels[train]), (rows[test], labels[test]), 10 * rows.shape[1]))
+        width = min(10 * rows.shape[1], _WIDEST)
+        return float(accuracy(key, (rows[train], labels[train]), (rows[test], labels[test]), width))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # matrices of 200 rows do not fill a core; folds do
         scores = np.array(list(pool.map(score, range(folds))))
