@@ -165,7 +165,8 @@ class _PriorDenoiser(eqx.Module):
 
 @eqx.filter_jit
 def _make_rows(fit: Fit, x: Array, beta: Array) -> Rows:
-    assert fit.moments is not None  # the checker's promise (E0443)
-    _, precisions = jax.lax.map(lambda row: fit.moments(row), x, batch_size=1024)
+    head = fit.moments
+    assert head is not None  # the checker's promise (E0443)
+    _, precisions = jax.lax.map(lambda row: head(row), x, batch_size=1024)
     prior = None if fit.score.gaussian_prior else fit.score.prior.precision()
     return make_rows(fit.score.denoise, x, beta, precisions, prior)
