@@ -107,7 +107,8 @@ def _posteriors(folder: Path, samples: list[str]) -> Iterator[Posterior]:
             tuple(_draws(name, tree, sweeps, set(shapes)) for name, tree in own.items()),
             sweeps,
             tuple(_images(name, shape, own, sweeps) for name, shape in shapes.items()),
-            dict(_observed(first)),
+            dict(_observed(first)) if shapes else {},
+            dict(_given(first, set(shapes.values()))),
         )
 
 
@@ -126,9 +127,9 @@ def _own(array: xr.DataArray, sweeps: dict[str, tuple[float, ...]]) -> tuple[int
     return tuple(size for dim, size in array.sizes.items() if dim not in sweeps and dim not in SAMPLE_DIMS)
 
 
-def _image(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+def _image(shape: tuple[int, ...], least: int = SIDE) -> tuple[int, int, int] | None:
     """Height, width and channels of a value that is shown as a picture."""
-    if len(shape) not in (2, 3) or min(shape[:2]) < SIDE:
+    if len(shape) not in (2, 3) or min(shape[:2]) < least:
         return None
     height, width, channels = (*shape, 1)[:3]
     return (height, width, channels) if channels in (1, 3) else None
@@ -158,7 +159,7 @@ def _draws(name: str, tree: xr.DataTree, sweeps: dict[str, tuple[float, ...]], i
     lead = next(iter(arrays.values())).shape[: len(sweeps) + len(SAMPLE_DIMS)]
     parts = [values.reshape(*lead, -1) for n, values in arrays.items() if n not in images]
     info = json.loads(tree.attrs["info"])
-    stats = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else xr.Dataset()
+    stats = _group(tree, "sample_stats")
     reference = tree.attrs["reference"] == "true"
     return Draws(
         name,
@@ -192,8 +193,18 @@ def _images(
 
 
 def _observed(tree: xr.DataTree) -> Iterator[tuple[str, np.ndarray]]:
-    """Sets of image-shaped rows."""
-    sets = tree["observed_data"].to_dataset() if "observed_data" in tree.children else xr.Dataset()
-    for name, array in sets.data_vars.items():
-        if array.dtype != bool and (shape := _image(array.shape[1:])):
-            yield str(name), array.values.reshape(-1, *shape)
+    """Sets whose rows are a picture, or a strip of one."""
+    for name, array in _group(tree, "observed_data").items():
+        if array.dtype != bool and (shape := _image(array.shape[1:], least=2)):
+            yield name, array.values.reshape(-1, *shape)
+
+
+def _given(tree: xr.DataTree, images: set[tuple[int, int, int]]) -> Iterator[tuple[str, np.ndarray]]:
+    """Data of the shape of an image-shaped param: a truth, a mask."""
+    for name, array in _group(tree, "constant_data").items():
+        if (shape := _image(array.shape)) in images and shape:
+            yield name, array.values.reshape(1, *shape)
+
+
+def _group(tree: xr.DataTree, name: str) -> dict[str, xr.DataArray]:
+    return {str(n): array for n, array in tree[name].to_dataset().data_vars.items()} if name in tree.children else {}

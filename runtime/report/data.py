@@ -78,6 +78,7 @@ class Posterior:
     labels: one a scalar coordinate, for example `theta[0]`.
     sweeps: name -> values, the leading axes of every `Draws.values`.
     observed: sets whose rows are image-shaped -> [rows, height, width, channels], NaN where a pixel is missing.
+    given: data of the shape of an image -> [1, height, width, channels].
     """
 
     name: str
@@ -86,6 +87,7 @@ class Posterior:
     sweeps: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     images: tuple[Images, ...] = ()
     observed: Mapping[str, np.ndarray] = field(default_factory=dict)
+    given: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def points(self) -> list[tuple[tuple[int, ...], str]]:
         """Every point of the grid: its index, and `lambda = 0.5, ...` ("" without a sweep)."""

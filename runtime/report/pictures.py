@@ -36,13 +36,10 @@ def pictures(posterior: Posterior, images: Images, index: tuple[int, ...]) -> st
     widest = max((float(np.nanmax(spread, initial=0.0)) for spread in spreads.values()), default=0.0)
 
     def summaries() -> Iterator[str]:
-        sets = posterior.observed if images is posterior.images[0] else {}
-        for name, observed in sets.items():
-            shades = [shade(row, low, high) for row in observed[:ROWS]]
-            some = f", {len(shades)} of {len(observed)} rows" if len(observed) > len(shades) else ""
-            hidden = ', <i class="ramp missing"></i> missing' if np.isnan(observed[:ROWS]).any() else ""
-            caption = f"observed <code>{escape(name)}</code>{some}{hidden}"
-            yield _figure(sheet(shades, ACROSS), f"observed rows of {name}", caption, _scale(shades[0], SINGLE))
+        first = images is posterior.images[0]
+        for kind, beside in (("data", posterior.given), ("observed", posterior.observed)) if first else ():
+            for name, rows in beside.items():
+                yield _rows(kind, name, rows, low, high)
         for name, drawn in flat.items():
             mean, spread = shade(drawn.mean(0), low, high), heat(spreads[name], widest)
             yield _figure(mean, f"mean of {images.name} by {name}", f"{names[name]}: mean", _scale(mean, SINGLE))
@@ -59,6 +56,14 @@ def pictures(posterior: Posterior, images: Images, index: tuple[int, ...]) -> st
 
     legend = f"<p>Values {_ramp('grey', low, high)}, sd {_ramp('heat', 0.0, widest)}</p>"
     return f'<div class="tiles">{"".join(summaries())}</div><div class="tiles">{"".join(sheets())}</div>{legend}'
+
+
+def _rows(kind: str, name: str, rows: Float[np.ndarray, "n height width channels"], low: float, high: float) -> str:
+    shades = [shade(row, low, high) for row in rows[:ROWS]]
+    some = f", {len(shades)} of {len(rows)} rows" if len(rows) > len(shades) else ""
+    hidden = ', <i class="ramp missing"></i> missing' if np.isnan(rows[:ROWS]).any() else ""
+    caption = f"{kind} <code>{escape(name)}</code>{some}{hidden}"
+    return _figure(sheet(shades, ACROSS), f"{kind} {name}", caption, _scale(shades[0], SINGLE))
 
 
 def shade(values: Float[np.ndarray, "height width channels"], low: float, high: float) -> Picture:

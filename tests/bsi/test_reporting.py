@@ -51,14 +51,19 @@ def test_images_are_told_from_matrices(folder):
         "vector": Variable(RNG.normal(size=(3, 7))),
         "blurred_observed": Variable(np.ones((3, 7, 6), bool)),
     }
-    groups = {"posterior": params, "observed_data": observed, "sample_stats": {"lp": draws()}}
+    observed["strip"] = Variable(RNG.normal(size=(1, 2, 6)))
+    data = {"truth": Variable(RNG.normal(size=(8, 6))), "design": Variable(RNG.normal(size=(20, 6)))}
+    stats = {"lp": draws()}
+    groups = {"posterior": params, "observed_data": observed, "constant_data": data, "sample_stats": stats}
     text = page(folder, groups, route="guided", fits=["fit"], info={"evaluations": 1201.0})
     for name in ("img", "photo"):
         assert text.count(f'alt="draws of {name} by s"') == 2 and f"{name}[0, 0]" not in text
     for name in ("cov", "small"):
         assert f"draws of {name}" not in text and f"{name}[0, 0]" in text
-    assert text.count('alt="observed rows of blurred"') == 2 and "rows of vector" not in text
-    assert "blurred_observed" not in text
+    for told in ("observed blurred", "observed strip", "data truth"):
+        assert text.count(f'alt="{told}"') == 2
+    for quiet in ("blurred_observed", "observed vector", "data design"):
+        assert quiet not in text
     assert 'Values 0 <i class="ramp grey"></i> 16' in text  # the bounds of the type, not of the draws
     assert "guided" in text and "1,201" in text and text.count("log density of the draws of post at") == 2
 
