@@ -26,15 +26,18 @@ def options(env: Environment, method: ast.Call, posterior: ast.Posterior) -> Opt
     table = sources.file(env, call)
     if table is None or posteriors.posterior(env, posterior) is None:
         return None
-    width = 0
+    shapes = []
     for name in posterior.params:
         declaration = env.declarations[name.id]
         assert isinstance(declaration, ast.Param)
         type = value_types.value_type(env, declaration.type)
         if type is None:
             return None
-        width += math.prod(type.shape)
-    if len(table.shape) != 2 or table.shape[1] != width:
+        shapes.append(type.shape)
+    width = sum(map(math.prod, shapes))
+    # the draws of a single param may keep its shape
+    rows = [(width,), *(shapes if len(shapes) == 1 else ())]
+    if not table.shape or table.shape[1:] not in rows:
         names = ", ".join(name.id for name in posterior.params)
         env.report.add(
             "E0606",

@@ -33,6 +33,7 @@ def stored(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     program, options = context.program, dict(node.options)
     posterior = program.posteriors[node.posterior]
     draws = table_array(program.tables[options["table"]])[: options["draws"]]
+    draws = draws.reshape(len(draws), -1)  # those of a single param may have its shape
     shapes = [program.params[name].shape for name in posterior.params]
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     parts = np.split(draws.astype(np.float32), ends[:-1], axis=1)
