@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.nets.base import AbstractArchitecture, AbstractNetwork, Linear
-from bsi.runtime.nets.image import Attention, Context, Image, dense, layer_norm, paired
+from bsi.runtime.nets.image import Attention, Context, Image, dense, in_batches, layer_norm, paired
 
 
 class Block(eqx.Module):
@@ -82,13 +82,16 @@ class DiT(AbstractNetwork):
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "*o m"]:
         batch, x, c = paired(state, self.context(time, condition), self.compute)
+        out = in_batches(self._pass, x, c) if key is None else self._pass(x, c)  # a loop has costly gradients
+        return out.reshape(*batch, -1)
+
+    def _pass(self, x: Float[Array, "n m"], c: Float[Array, "n w"]) -> Float[Array, "n m"]:
         tokens = dense(self.enter, self._patches(x.astype(self.compute)))
         tokens = tokens + self._positions(tokens.shape[-1]).astype(self.compute)
         for block in self.blocks:
             tokens = block(tokens, c)
         shift, scale = jnp.split(dense(self.modulation, c)[:, None], 2, axis=-1)
-        out = self.readout((layer_norm(tokens) * (1 + scale) + shift).astype(state.dtype))
-        return self._pixels(out).reshape(*batch, -1)
+        return self._pixels(self.readout((layer_norm(tokens) * (1 + scale) + shift).astype(x.dtype)))
 
     def _patches(self, x: Float[Array, "n m"]) -> Float[Array, "n t e"]:
         h, w, q, c = self.image.height // self.patch, self.image.width // self.patch, self.patch, self.image.channels

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.nets.base import TIME_FEATURES, Linear, time_features
+
+AT_ONCE = 512  # images in one pass: a batch of training, and what bounds the memory of thousands of draws
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,22 @@ def paired(
     batch = jnp.broadcast_shapes(state.shape[:-1], context.shape[:-1])
     x, c = (jnp.broadcast_to(v, (*batch, v.shape[-1])).reshape(-1, v.shape[-1]) for v in (state, context))
     return batch, x, c.astype(precision)
+
+
+def in_batches(
+    network: Callable[[Float[Array, "k m"], Float[Array, "k w"]], Float[Array, "k o"]],
+    x: Float[Array, "n m"],
+    context: Float[Array, "n w"],
+) -> Float[Array, "n o"]:
+    """`network(x, context)`, `AT_ONCE` rows at a time; the last batch is filled with the first rows."""
+    n = len(x)
+    count = -(-n // AT_ONCE)
+    if count == 1:
+        return network(x, context)
+    size = -(-n // count)
+    at = np.arange(count * size) % n
+    parts = tuple(v[at].reshape(count, size, -1) for v in (x, context))
+    return jax.lax.map(lambda part: network(*part), parts).reshape(count * size, -1)[:n]
 
 
 class Conv(eqx.Module):

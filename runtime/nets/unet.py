@@ -14,7 +14,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.nets.base import AbstractArchitecture, AbstractNetwork, Linear
-from bsi.runtime.nets.image import Attention, Context, Conv, Image, dense, group_norm, paired
+from bsi.runtime.nets.image import Attention, Context, Conv, Image, dense, group_norm, in_batches, paired
 
 GROUPS = 8
 
@@ -114,7 +114,11 @@ class UNet(AbstractNetwork):
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "*o m"]:
         batch, x, c = paired(state, self.context(time, condition), self.compute)
-        x = x.reshape(-1, self.image.height, self.image.width, self.image.channels)
+        out = in_batches(self._pass, x, c) if key is None else self._pass(x, c)  # a loop has costly gradients
+        return out.reshape(*batch, self.image.m)
+
+    def _pass(self, state: Float[Array, "n m"], c: Float[Array, "n w"]) -> Float[Array, "n m"]:
+        x = state.reshape(-1, self.image.height, self.image.width, self.image.channels)
         x = self.enter(self._features(x).astype(self.compute))
         skips: list[Array] = []
         for level in self.down:
@@ -133,8 +137,7 @@ class UNet(AbstractNetwork):
                 x = block(jnp.concatenate([x, skips.pop()], -1), c)
             if level.change is not None:
                 x = level.change(jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2))
-        out = self.readout(jax.nn.silu(_norm(x)).astype(state.dtype))
-        return out.reshape(*batch, self.image.m)
+        return self.readout(jax.nn.silu(_norm(x)).astype(state.dtype)).reshape(len(state), -1)
 
     def _features(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h w f"]:
         angles = [2.0**n * math.pi * x for n in self.fourier]
