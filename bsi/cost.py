@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bsi import terminal
+from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Program, Sample, SweepRef, Train
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.plan import Job
@@ -74,6 +75,8 @@ def _counts(program: Program, lowered: LoweredModel, job: Job) -> dict[str, Any]
 
 
 def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
+    if train.objective == OBJECTIVE:
+        return {"words": "bandwidths by leave-one-out likelihood, no training"}
     options = training_options(train)
     table = dict(train.options)["simulations"]
     pairs, drawn = (None if law is None else law.learned for law in lowered.laws(train))

@@ -19,6 +19,7 @@ import jax.random as jr
 import numpy as np
 from numpyro.handlers import seed, trace
 
+from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Program, Sample, Train
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.lower.numpyro_model import numpyro_model
@@ -78,6 +79,10 @@ def _simulate(program: Program, lowered: LoweredModel, name: str) -> int:
 
 def _train(program: Program, lowered: LoweredModel, name: str) -> int:
     train = program.trains[name]
+    if train.objective == OBJECTIVE:
+        forward, law = lowered.forward(train), lowered.laws(train)[0]
+        rows = dict(train.options)["simulations"] or (law.learned.rows if law and law.learned else 1)
+        return 2 * 4 * rows * (forward.m + forward.p)  # the table as it is, and as it is used
     options = training_options(train)
     batch = min(options.batch, _MOST)
     z, x = _rows(lowered, train, batch)
@@ -85,7 +90,7 @@ def _train(program: Program, lowered: LoweredModel, name: str) -> int:
         x = jax.ShapeDtypeStruct((batch, 2 * x.shape[1]), x.dtype)  # rows `(x, seen)`
 
     def losses(fit: Fit, z: Any, x: Any, log_snr: Any) -> Any:
-        score = fit.score.loss(z, x, z, log_snr, log_snr)
+        score = fit.score.loss(z, x, z, log_snr, log_snr, key=jr.key(0))
         return score if fit.moments is None else (score, fit.moments.loss(z, x))
 
     level = jax.ShapeDtypeStruct((batch,), z.dtype)
@@ -104,11 +109,15 @@ def _sample(program: Program, lowered: LoweredModel, name: str) -> int:
     node = program.samples[name]
     draws, sizes = min(dict(node.options)["draws"], _MOST), [0]
     for factor in program.posteriors[node.posterior].factors:
-        train = next((program.trains[fit] for fit in node.fits if program.trains[fit].likelihood == factor.law), None)
-        if train is None or factor.observation is None:
+        learned = {train.likelihood or train.prior: train for train in map(program.trains.get, node.fits) if train}
+        train = learned.get(factor.law)
+        if train is None:
             continue
+        if train.objective == OBJECTIVE:
+            continue  # it takes as many draws at once as fit
         fit, m = lowered.like(train), lowered.coordinates_of(train).m
-        rows = max(1, min(program.observations[factor.observation].rows, STATES // draws))
+        observed = program.observations[factor.observation].rows if factor.observation else 1
+        rows = max(1, min(observed, STATES // draws))
         u = jax.ShapeDtypeStruct((1, draws, m), jnp.float32)
         x = jax.ShapeDtypeStruct((rows, 1, *fit.score.residual.null.shape), jnp.float32)
         sizes += _heavy(lambda fit, u, x: fit.score.denoise(u, jnp.zeros(()), x), fit, u, x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bsi.compiler import configure, expressions, fits
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Check, Options, Sample
+from bsi.compiler.ir import NO_NET, Check, Options, Sample
 from bsi.compiler.options import BLOCKS
 from bsi.compiler.report import counted, listed, suggest
 from bsi.dsl import ast
@@ -117,6 +117,11 @@ def _fit(env: Environment, call: ast.Call) -> str | None:
         return None
     declaration = env.find(names[0], ast.Train)
     found = fits.train(env, declaration) if declaration else None
+    if found and found.network == NO_NET:
+        message = f"`{call.function.id}` is of a network, but `{found.name}` is `{found.objective}`, which has none"
+        also = [(env.name_of(found.name), "declared here")]
+        env.report.add("E0552", message, names[0], also=also, help="train `score` or `bsi`")
+        return None
     return found.name if found else None
 
 

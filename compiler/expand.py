@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bsi.compiler import overrides as overriding
-from bsi.compiler.ir import Net, Program, Sample, Train
+from bsi.compiler.ir import NO_NET, Net, Program, Sample, Train
 from bsi.compiler.options import BLOCKS, Option
 from bsi.dsl import ast
 from bsi.dsl.parser import parse
@@ -52,7 +52,7 @@ def _edits(program: Program, source: Source, declaration: ast.Declaration) -> li
             return [_block(source, declaration, "prior", "learned", law.options, {})]
         case ast.Train(objective=call, name=name):
             train = program.trains[name.id]
-            written = _decided(train) | ({} if train.network.name else {"network": _net(train.network)})
+            written = _decided(train) | ({} if train.network.name or train.network == NO_NET else {"network": _net(train.network)})
             return [_block(source, declaration, "train", call.function.id, declaration.options, written)]
         case ast.Sample(method=call, name=name):
             sample = program.samples[name.id]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bsi.compiler import bounds, configure, likelihood_laws, missing, networks, prior_laws
+from bsi.compiler import bounds, configure, exact, likelihood_laws, missing, networks, prior_laws
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Options, Prior, Simulator, Train
+from bsi.compiler.ir import NO_NET, Options, Prior, Simulator, Train
 from bsi.compiler.options import BLOCKS
 from bsi.compiler.report import counted, listed
 from bsi.compiler.simulator_calls import outside_jax
@@ -42,9 +42,15 @@ def _train(env: Environment, declaration: ast.Train) -> Train | None:
     if found is None or options is None:
         return None
     rest = tuple(option for option in options if option[0] != "network")
+    if call.function.id == exact.OBJECTIVE:
+        rest = exact.settled(rest, _fixed_simulations(env, found) is not None)
     settled = _settled(env, declaration, found, missing.settled(env, found.likelihood, rest))
     if settled is None:
         return None
+    if call.function.id == exact.OBJECTIVE:
+        if not exact.enough(env, declaration, found.prior, found.likelihood, dict(settled)["simulations"]):
+            return None
+        return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, NO_NET, settled)
     given = next((item for item in declaration.options.items if item.name.id == "network"), None)
     chosen = dict(options)["network"]
     network = networks.network(env, found.prior, found.likelihood, given, chosen, declaration.objective)

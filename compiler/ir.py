@@ -236,6 +236,9 @@ class Net:
     options: Options
 
 
+NO_NET = Net("", "none", ())  # of a fit that needs none
+
+
 @dataclass(frozen=True)
 class Train:
     """`laws` names a prior, and a likelihood unless only the prior is learned. `network` is held by value: its name is

@@ -103,9 +103,18 @@ def _lost(env: Environment, observation: Observation, size: int) -> Iterable[int
 def seen(env: Environment, place: ast.Node, posterior: Posterior, fits: Iterable[Train]) -> bool:
     """Whether every fit of a sampler knows what to do with holes in its sets; reports the first that does not."""
     for fit in fits:
-        if dict(fit.options)["missing"] is not None or fit.likelihood is None:
+        if dict(fit.options).get("missing") is not None or fit.likelihood is None:
             continue
         for observation in _sets(env, posterior, fit.likelihood):
+            if partial(env, observation) and "missing" not in dict(fit.options):
+                env.report.add(
+                    "E0551",
+                    f"`{observation.name}` has missing entries, but `{fit.name}` compares whole rows",
+                    place,
+                    also=[(env.name_of(observation.name), "declared here"), (env.name_of(fit.name), "declared here")],
+                    help="train `score` instead: a network learns of rows with holes",
+                )
+                return False
             if partial(env, observation):
                 env.report.add(
                     "E0513",

@@ -139,6 +139,13 @@ _COMPUTE = Option(
     "compute", "word", "float32", "precision of activations, not of weights", words=_words("float32", "bfloat16")
 )
 
+_COORDINATES = Option(
+    "coordinates",
+    "word",
+    "auto",
+    "working coordinates of the params; auto: rosenblatt, and unconstrained for a learned prior",
+    words=_words("auto", "rosenblatt", "unconstrained"),
+)
 _TRAINING = (
     Option(
         "network",
@@ -177,13 +184,7 @@ _TRAINING = (
         lower=0.0,
         upper=1.0,
     ),
-    Option(
-        "coordinates",
-        "word",
-        "auto",
-        "working coordinates of the params; auto: rosenblatt, and unconstrained for a learned prior",
-        words=_words("auto", "rosenblatt", "unconstrained"),
-    ),
+    _COORDINATES,
     Option(
         "missing",
         "word",
@@ -245,6 +246,46 @@ BLOCKS: dict[tuple[str, str], Block] = {
     ),
     ("train", "score"): Block(
         _TRAINING, "denoising score matching: one network for prior and posterior", "a prior and a likelihood"
+    ),
+    ("train", "exact"): Block(
+        (
+            Option(
+                "simulations",
+                "int",
+                "auto",
+                "size of the table; auto: 50 000, or the pairs of a file",
+                lower=100,
+                words=_words("auto"),
+            ),
+            Option(
+                "bandwidth",
+                "real",
+                "auto",
+                "of params, in sds of the regression's residuals; auto: by leave-one-out likelihood, as that of rows",
+                lower=1e-3,
+                upper=1.0,
+                words=_words("auto"),
+            ),
+            Option(
+                "neighbours",
+                "int",
+                "auto",
+                "simulations that a posterior is made of; auto: those that hold 99.9 % of its mass, 2 048 at most",
+                lower=10,
+                words=_words("auto"),
+            ),
+            Option(
+                "adjust",
+                "word",
+                "regression",
+                "regression: simulations move along the regression of params on rows; none: they stay",
+                words=_words("regression") | NONE,
+            ),
+            _COORDINATES,
+            SEED,
+        ),
+        "no training: the exact score of a mixture of simulations, each a kernel",
+        "a prior and a likelihood",
     ),
     ("train", "bsi"): Block(
         (
@@ -499,7 +540,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
 LATER: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
     "net": frozenset({"transformer"}),
-    "train": frozenset({"exact", "distill", "flow_map"}),
+    "train": frozenset({"distill", "flow_map"}),
     "sample": frozenset({"one_step"}),
     "check": frozenset({"sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
     "compose": frozenset({"jac", "fnpse", "partial"}),

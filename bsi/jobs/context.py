@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Options, Posterior, Program, Sample, SweepRef, Train
+from bsi.compiler.lower.exact import exact_like
 from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.python_host import Host
+from bsi.runtime.exact import ExactFit
 from bsi.runtime.files import load_arrays, load_tree
 from bsi.runtime.progress import Progress
 from bsi.runtime.store import Store
@@ -61,9 +64,12 @@ class Context:
     def folder(self, job: str) -> Path:
         return self.store.read(self.keys[job]).path
 
-    def fit(self, train: Train) -> Fit:
-        """Trained weights."""
-        return load_tree(self.folder(train.name) / FIT, self.lowered.like(train))
+    def fit(self, train: Train) -> Fit | ExactFit:
+        """Trained weights, or a table with its bandwidths."""
+        entry = self.store.read(self.keys[train.name])
+        exact = train.objective == OBJECTIVE
+        like = exact_like(self.lowered, train, entry.meta["info"]) if exact else self.lowered.like(train)
+        return load_tree(entry.path / FIT, like)
 
     def draws(self, sample: str) -> Draws:
         if sample not in self._draws:

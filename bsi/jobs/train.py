@@ -12,12 +12,13 @@ import jax.random as jr
 import numpy as np
 from scipy.stats import ks_2samp
 
+from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Program, Train
 from bsi.compiler.lower.model import training_options
 from bsi.compiler.simulator_calls import solver_notes
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import JobFailure, about
-from bsi.jobs import held_out
+from bsi.jobs import exact, held_out
 from bsi.jobs.context import FIT, Context
 from bsi.runtime.files import save_arrays, save_tree
 from bsi.runtime.store import Checkpoint
@@ -52,7 +53,7 @@ def simulate(context: Context, node: Train, folder: Path) -> dict[str, Any]:
 
 def warnings(program: Program, node: Train, info: dict[str, Any]) -> list[Diagnostic]:
     """What a trained fit has not seen: simulations that were left out; or a bound that says nothing."""
-    found = []
+    found = exact.warnings(program, node, info) if node.objective == OBJECTIVE else []
     if "bound" in info and info["bound"] is None:
         help = "some rows lie so close to the edge of their support that they have no density in single precision"
         found.append(about(program, node.name, "W0425", f"the bound of `{node.name}` is not finite", help=help))
@@ -71,6 +72,8 @@ def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoin
     source = held_out.source(context, node, table)
     if table is None:
         _refuse_other_prior(context, node, source)
+    if isinstance(source, Table) and node.objective == OBJECTIVE:
+        return exact.fit(context, node, source, folder)
     settings = training_options(node)
     held, shown = None, _Shown()
     if isinstance(settings.objective, LikelihoodBound):

@@ -31,6 +31,7 @@ from bsi.runtime.composition import (
     temper,
     tilt,
 )
+from bsi.runtime.exact import ExactFit
 from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Denoiser, ScoreNetwork
 from bsi.runtime.training import Fit
@@ -50,7 +51,9 @@ class ComposedPosterior:
     """Denoisers of `posterior` at every point of its sweeps. `fits` has one entry a likelihood, `kind` is the kind of
     coordinates they were trained in."""
 
-    def __init__(self, model: LoweredModel, posterior: Posterior, kind: str, fits: Mapping[Any, Fit], compose: str):
+    def __init__(
+        self, model: LoweredModel, posterior: Posterior, kind: str, fits: Mapping[Any, Fit | ExactFit], compose: str
+    ):
         self.model, self.posterior, self.fits = model, posterior, fits
         (prior,) = [factor.law for factor in posterior.factors if factor.kind == "prior"]
         self.coordinates = model.coordinates(prior, kind)
@@ -157,14 +160,16 @@ def _log_base(coordinates: Coordinates) -> Callable[[Array], Array]:
 class _PriorDenoiser(eqx.Module):
     """The learned prior, in the form of a row's denoiser."""
 
-    score: ScoreNetwork
+    score: ScoreNetwork | ExactFit
 
     def __call__(self, u: Array, log_snr: Array, x: Array) -> Array:
         return self.score.denoise_prior(u, log_snr)
 
 
 @eqx.filter_jit
-def _make_rows(fit: Fit, x: Array, beta: Array) -> Rows:
+def _make_rows(fit: Fit | ExactFit, x: Array, beta: Array) -> Rows:
+    if isinstance(fit, ExactFit):
+        return fit.rows(x, beta)
     head = fit.moments
     assert head is not None  # the checker's promise (E0443)
     _, precisions = jax.lax.map(lambda row: head(row), x, batch_size=1024)

@@ -24,28 +24,18 @@ from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.simulators import Shared
 from bsi.compiler.simulator_calls import calls_in
 from bsi.runtime.evidence import Arguments, Evidence, Term, is_quadratic
+from bsi.runtime.exact import ExactFit
 from bsi.runtime.guidance import Guided
 from bsi.runtime.training import Fit
-
-# Laws over vectors, and the arguments in which their log density is concave.
-CONCAVE = {
-    "mv_normal": "mean",
-    "mv_normal_cholesky": "mean",
-    "mv_normal_precision": "mean",
-    "low_rank_mv_normal": "mean",
-    "car": "mean",
-    "matrix_normal": "mean",
-    "multinomial": "p",
-    "multinomial_logit": "logits",
-    "dirichlet": "concentration",
-}
 
 
 class GuidedPosterior:
     """Denoisers of `posterior` at every point of its sweeps. `fit` is that of the prior, in coordinates of `kind`; None
     where they make the prior N(0, I)."""
 
-    def __init__(self, model: LoweredModel, posterior: Posterior, kind: str, fit: Fit | None, isotropic: bool):
+    def __init__(
+        self, model: LoweredModel, posterior: Posterior, kind: str, fit: Fit | ExactFit | None, isotropic: bool
+    ):
         self.model, self.posterior, self.fit, self.isotropic = model, posterior, fit, isotropic
         (prior,) = [factor for factor in posterior.factors if factor.kind == "prior"]
         self.factors = [factor for factor in posterior.factors if factor.kind == "likelihood"]
@@ -68,7 +58,7 @@ class GuidedPosterior:
 
     @cached_property
     def _quadratic(self) -> bool:
-        if any(calls_in(self.model.program.likelihoods[factor.law]) for factor in self.factors):
+        if any(list(calls_in(self.model.program.likelihoods[factor.law])) for factor in self.factors):
             return False  # a solver is not differentiated twice to see that it is no linear map
         return is_quadratic(Evidence(self._terms([jnp.ones(())] * len(self.factors))), self.coordinates.m)
 
@@ -104,10 +94,7 @@ class Opened:
     @property
     def metric(self) -> str:
         """A key of `runtime.evidence.METRICS`."""
-        if self.entrywise:
-            return "entrywise"
-        concave = not self.law.components and set(self.open) == {f"%{CONCAVE.get(self.law.name)}"}
-        return "concave" if concave else "scored"
+        return "entrywise" if self.entrywise else "whole"
 
     def arguments(self, z: Array) -> Arguments:
         env = {**self.data, **self.coordinates.to_params(z)}

@@ -34,7 +34,8 @@ class ExactOptions:
 @dataclass(frozen=True)
 class ExactInfo:
     """`effective` are quantiles (5 %, 50 %) of the effective number of simulations of a row; `gain` is in nats a row
-    over the regression alone, by leave-one-out likelihood."""
+    over the regression alone, by leave-one-out likelihood; `drawn` are components and neighbours of the prior where it is
+    learned, `flat` the columns of rows that are constant."""
 
     simulations: int
     non_finite: int
@@ -44,6 +45,8 @@ class ExactInfo:
     neighbours: int
     gain: float
     effective: tuple[float, float]
+    drawn: tuple[int, int] | None
+    flat: tuple[int, ...]
 
 
 def build(
@@ -86,6 +89,8 @@ def build(
         neighbours=kept,
         gain=found.gain,
         effective=(float(low), float(middle)),
+        drawn=None if prior is None else (len(prior.residuals), prior.neighbours),
+        flat=tuple(np.flatnonzero(np.ptp(x, axis=0) == 0).tolist()),
     )
     return fit, info
 

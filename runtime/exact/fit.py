@@ -25,7 +25,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from bsi.runtime.composition import Rows, make_rows
-from bsi.runtime.gaussian import Gaussian
+from bsi.runtime.gaussian import Gaussian, standard
 from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Denoiser
 from bsi.runtime.standardise import Standardiser
@@ -47,7 +47,7 @@ class Given(eqx.Module):
 
 
 class ExactFit(eqx.Module):
-    """Table and bandwidths: `row_bandwidth` in sds of features, `bandwidth` in sds of residuals. `prior` is the same of
+    """Table and bandwidths: `row_bandwidth` in sds of features, `bandwidth` in sds of residuals. `drawn` is the same of
     z alone; None: N(0, I)."""
 
     standardise: Standardiser
@@ -56,7 +56,7 @@ class ExactFit(eqx.Module):
     residuals: Float[Array, "n m"]
     row_bandwidth: Float[Array, ""]
     bandwidth: Float[Array, ""]
-    prior: ExactFit | None
+    drawn: ExactFit | None
     neighbours: int = eqx.field(static=True)
 
     def given(self, x: Float[Array, "*b p"]) -> Given:
@@ -77,8 +77,7 @@ class ExactFit(eqx.Module):
 
     def condition(self, x: Float[Array, " p"]) -> Denoiser:
         """The denoiser of the posterior given one row."""
-        given = self.given(x)
-        return lambda u, log_snr: self.denoise(u, log_snr, given)
+        return Conditioned(self, self.given(x))
 
     def denoise(self, u: Float[Array, "*b m"], log_snr: Float[Array, "*t"], given: Given) -> Float[Array, "*o m"]:
         """`E[θ | u, x]`; batch axes broadcast: (rows, draws, m) with `given` of (rows, 1), as many draws at a time as
@@ -111,19 +110,42 @@ class ExactFit(eqx.Module):
         """Rows as factors of a composition, relative to N(0, I)."""
         given = self.given(x)
         _, covariances = self.moments(given)
-        return make_rows(self.denoise, given, powers, jnp.linalg.inv(covariances), self.prior_precision())
+        return make_rows(self.denoise, given, powers, jnp.linalg.inv(covariances), self.prior.precision())
 
-    def prior_precision(self) -> Float[Array, "m m"]:
-        """Of the prior that `denoise_prior` is of."""
-        if self.prior is None:
-            return jnp.eye(self.residuals.shape[1])
-        return jnp.linalg.inv(self.prior.moments(self.prior.given(jnp.zeros(0)))[1])
+    @property
+    def score(self) -> ExactFit:
+        """Itself: the face of a trained fit, whose score network is a part of it."""
+        return self
+
+    @property
+    def partial(self) -> bool:
+        """Whether it takes rows with holes."""
+        return False
+
+    @property
+    def gaussian_prior(self) -> bool:
+        """Whether the prior is N(0, I)."""
+        return self.alone is None
+
+    @property
+    def alone(self) -> ExactFit | None:
+        """The mixture of the params alone, unless they are N(0, I)."""
+        return self if self.features.shape[1] == 0 else self.drawn
+
+    @property
+    def prior(self) -> Gaussian:
+        """The Gaussian of the moments of the prior that `denoise_prior` is of."""
+        if self.alone is None:
+            return standard(self.residuals.shape[1])
+        mean, covariance = self.alone.moments(self.alone.given(jnp.zeros(0)))
+        variance, basis = jnp.linalg.eigh(covariance)
+        return Gaussian(mean, None, basis, variance)
 
     def denoise_prior(self, u: Float[Array, "*b m"], log_snr: Float[Array, "*t"]) -> Float[Array, "*b m"]:
         """`E[θ | u]` under the prior."""
-        if self.prior is None:
+        if self.alone is None:
             return signal_noise(log_snr)[0][..., None] * u
-        return self.prior.denoise(u, log_snr, self.prior.given(jnp.zeros((0,))))
+        return self.alone.denoise(u, log_snr, self.alone.given(jnp.zeros(0)))
 
     def moments(self, given: Given) -> tuple[Float[Array, "*b m"], Float[Array, "*b m m"]]:
         """Mean and covariance of the mixture: exactly those of the law that is sampled."""
@@ -143,6 +165,16 @@ class ExactFit(eqx.Module):
         r = self.residuals[jnp.take_along_axis(given.index, chosen, -1)]
         kernel = self.bandwidth * jnp.sqrt(self.gaussian.variance) * jr.normal(noise, r.shape)
         return given.mean[..., None, :] + self.gaussian.unwhiten(r + kernel)
+
+
+class Conditioned(eqx.Module):
+    """The denoiser of the posterior given one row."""
+
+    fit: ExactFit
+    given: Given
+
+    def __call__(self, u: Float[Array, "*b m"], log_snr: Float[Array, ""]) -> Float[Array, "*b m"]:
+        return self.fit.denoise(u, log_snr, self.given)
 
 
 def _with(total: Array, r: Array) -> tuple[int, ...]:

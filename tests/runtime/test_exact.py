@@ -168,14 +168,14 @@ def test_learned_prior_is_the_mixture_of_its_draws():
     z, x = square(3_000)
     z = z + 1.0
     fit, info = build(z, x, jr.key(0), SMALL, gaussian_prior=False)
-    assert fit.prior is not None
-    mean, covariance = fit.prior.moments(fit.prior.given(jnp.zeros(0)))
-    error = 4.5 / np.sqrt(fit.prior.neighbours)
+    assert fit.drawn is not None
+    mean, covariance = fit.drawn.moments(fit.drawn.given(jnp.zeros(0)))
+    error = 4.5 / np.sqrt(fit.drawn.neighbours)
     assert abs(mean[0] - 1.0) < error and abs(covariance[0, 0] - 1.0) < np.sqrt(2) * error
     u = jr.normal(jr.key(3), (5, 1))
     far = fit.denoise_prior(u, jnp.asarray(-9.0))
     np.testing.assert_allclose(far, jnp.broadcast_to(mean, (5, 1)), atol=0.06)
-    like = abstract_exact(info.simulations, 1, 1, info.neighbours, (3_000, fit.prior.neighbours))
+    like = abstract_exact(info.simulations, 1, 1, info.neighbours, (3_000, fit.drawn.neighbours))
     again = tree_from_bytes(tree_to_bytes(fit), like)
     assert jax.tree.structure(again) == jax.tree.structure(fit)
 
