@@ -20,6 +20,7 @@ from bsi.dsl.render import render_json
 from bsi.failure import JobFailure, RunFailure, about, unforeseen
 from bsi.foresee import foresee
 from bsi.jobs import check as check_job
+from bsi.jobs import correct
 from bsi.jobs import reference as reference_job
 from bsi.jobs import sample as sample_job
 from bsi.jobs import train as train_job
@@ -129,6 +130,8 @@ def _attempt(context: Context, job: Job, run: Run, out: Path) -> JobRecord:
         record = _run_job(context, job, run.warnings)
         if job.kind == "train":
             run.warnings += train_job.warnings(context.program, context.program.trains[job.node], record.info)
+        if job.kind == "sample":
+            run.warnings += correct.warnings(context.program, context.program.samples[job.node], record.info)
         if job.kind in ("sample", "reference"):
             save_tree_of(context, job, out / f"{job.name}.nc")
         if job.kind == "check":

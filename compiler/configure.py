@@ -6,7 +6,7 @@ from typing import Any
 
 from bsi.compiler import expressions, images, posteriors
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Net, Options, SweepRef
+from bsi.compiler.ir import Choice, Net, Options, SweepRef
 from bsi.compiler.options import BLOCKS, LATER, Block, Option, kinds
 from bsi.compiler.report import listed, suggest
 from bsi.dsl import ast
@@ -163,6 +163,8 @@ def _read(env: Environment, option: Option, node: ast.Expr) -> tuple[bool, Any]:
         return found is not None, found
     if option.kind == "expr" and not (isinstance(node, ast.Name) and node.id in option.words):
         return True, node
+    if option.kind == "choice" and isinstance(node, ast.Name | ast.Configured):
+        return _choice(env, option, node)
     if isinstance(node, ast.Configured):
         if node.name.id in LATER.get(option.name, ()):
             _later(env, option, node.name)
@@ -185,6 +187,19 @@ def _read(env: Environment, option: Option, node: ast.Expr) -> tuple[bool, Any]:
         _refuse(env, option, node, "a list" if value.shape else "not a constant")
         return False, None
     return _number(env, option, node, value.value)
+
+
+def _choice(env: Environment, option: Option, node: ast.Name | ast.Configured) -> tuple[bool, Any]:
+    """A word, or the name of a block of its own: `mala`, or `mala { steps = 100 }`."""
+    name = node if isinstance(node, ast.Name) else node.name
+    if isinstance(node, ast.Name) and node.id in option.words:
+        return True, option.words[node.id]
+    if (option.name, name.id) not in BLOCKS:
+        near = suggest(name.id, [*kinds(option.name), *option.words])
+        _refuse(env, option, name, f"`{name.id}`", near)
+        return False, None
+    found = options(env, option.name, name.id, () if isinstance(node, ast.Name) else node.options)
+    return found is not None, None if found is None else Choice(name.id, found)
 
 
 def _word(env: Environment, option: Option, node: ast.Name) -> tuple[bool, Any]:
@@ -233,7 +248,7 @@ def _number(env: Environment, option: Option, node: ast.Expr, value: Any) -> tup
     if option.kind == "int" and isinstance(value, float) and value.is_integer():
         value = int(value)  # `1e4`
     wrong_kind = (
-        option.kind == "word"
+        option.kind in ("word", "choice")
         or isinstance(value, bool) != (option.kind == "bool")
         or (option.kind == "int" and not isinstance(value, int))
     )
@@ -255,6 +270,8 @@ def _refuse(env: Environment, option: Option, node: ast.Expr, got: str, near: st
 
 
 def _wanted(option: Option) -> str:
+    if option.kind == "choice":
+        return listed([*kinds(option.name), *option.words], "or")
     words = listed(option.spelled, "or") if option.words else ""
     if option.kind == "word":
         return words

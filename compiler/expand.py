@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bsi.compiler import overrides as overriding
-from bsi.compiler.ir import NO_NET, Net, Program, Sample, Train
+from bsi.compiler.ir import NO_NET, Choice, Net, Program, Sample, Train
 from bsi.compiler.options import BLOCKS, Option
 from bsi.dsl import ast
 from bsi.dsl.parser import parse
@@ -52,7 +52,9 @@ def _edits(program: Program, source: Source, declaration: ast.Declaration) -> li
             return [_block(source, declaration, "prior", "learned", law.options, {})]
         case ast.Train(objective=call, name=name):
             train = program.trains[name.id]
-            written = _decided(train) | ({} if train.network.name or train.network == NO_NET else {"network": _net(train.network)})
+            written = _decided(train) | (
+                {} if train.network.name or train.network == NO_NET else {"network": _net(train.network)}
+            )
             return [_block(source, declaration, "train", call.function.id, declaration.options, written)]
         case ast.Sample(method=call, name=name):
             sample = program.samples[name.id]
@@ -114,7 +116,7 @@ def _decided(train: Train) -> dict[str, str]:
 def _chosen(sample: Sample) -> dict[str, str]:
     """What `auto` means for a sampler: its route, and the covariance of that route."""
     options = dict(sample.options)
-    return {name: _value(options[name]) for name in ("route", "covariance") if name in options}
+    return {name: _value(options[name]) for name in ("route", "covariance", "correct") if options.get(name)}
 
 
 def _net(net: Net) -> str:
@@ -131,4 +133,6 @@ def _default(option: Option) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Choice):
+        return f"{value.name} {{ {', '.join(f'{name} = {_value(own)}' for name, own in value.options)} }}"
     return f"{value:_}" if isinstance(value, int) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bsi.compiler import (
     affine,
     configure,
+    correctors,
     fits,
     images,
     likelihood_laws,
@@ -59,13 +60,20 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
         return None
     route = routes.route(env, declaration, found, options, given)
     settled = routes.settled(env, declaration, options, route) if route else None
-    if route is None or settled is None or not _suits(env, method, route, found):
+    if route is None or settled is None or not correctors.suits(env, declaration, settled, route):
+        return None
+    if route == routes.GUIDED and not missing.has_marginals(env, method, found):
+        return None
+    if correctors.needs_density(settled) and not (
+        _has_density(env, method, first, "correct") and missing.has_marginals(env, method, found)
+    ):
         return None
     used = _fits(env, declaration, found, given, route, implied)
     if used is None:
         return None
-    _lint_sum(env, declaration, found, dict(settled)["compose"])
-    _lint_power(env, declaration, found)
+    if dict(settled)["correct"] is None:
+        _lint_sum(env, declaration, found, dict(settled)["compose"])
+        _lint_power(env, declaration, found)
     return Sample(declaration.name.id, method.function.id, found.name, used, route, settled, False)
 
 
@@ -100,8 +108,8 @@ def _no_fits(env: Environment, method: ast.Call) -> bool:
     return False
 
 
-def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | None) -> bool:
-    """A reference needs the density of every factor."""
+def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | None, what: str = "") -> bool:
+    """A reference needs the density of every factor; so does `what`, an option."""
     for factor in posterior.factors if posterior else ():
         declaration = env.declarations.get(factor.law.id)
         why = label = None
@@ -122,7 +130,7 @@ def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | 
         if why and label and isinstance(declaration, ast.Prior | ast.Likelihood):
             env.report.add(
                 "E0407",
-                f"`{method.function.id}` needs a density, but `{factor.law.id}` {why}",
+                f"`{what or method.function.id}` needs a density, but `{factor.law.id}` {why}",
                 method,
                 also=[(declaration.law, label)],
                 help=help,
@@ -152,21 +160,6 @@ def _given_fits(env: Environment, method: ast.Call) -> list[tuple[ast.Name, fits
         else:
             named.append((argument.value, found))
     return named if good else None
-
-
-def _suits(env: Environment, method: ast.Call, route: str, posterior: Posterior) -> bool:
-    """Whether a sampler works on a route."""
-    if route == routes.GUIDED:
-        return missing.has_marginals(env, method, posterior)
-    if method.function.id != "smc":
-        return True
-    env.report.add(
-        "E0211",
-        "`smc` on the route `amortised` is part of the language, but not supported in this version yet",
-        method,
-        help="where every likelihood has a density: `route = guided`",
-    )
-    return False
 
 
 def _fits(
@@ -259,7 +252,7 @@ def _lint_sum(env: Environment, declaration: ast.Sample, posterior: Posterior, c
             "W0406",
             "a plain sum of scores is biased for several rows, and for powers other than 1",
             option,
-            help="use `compose = gauss`",
+            help="use `compose = gauss`; `correct` takes away what bias is left",
         )
 
 
@@ -272,7 +265,7 @@ def _lint_power(env: Environment, declaration: ast.Sample, posterior: Posterior)
                 f"a power of the learned prior `{prior.name}` is exact only if it is Gaussian in working coordinates",
                 declaration.method,
                 help="the score of a power is not a multiple of the score once there is noise; leave the power at 1, "
-                "or check by simulation",
+                "or take the bias away: `ddim(...) { correct = smc }`",
             )
 
 

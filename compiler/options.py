@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["int", "real", "bool", "word", "net", "expr"]
+Kind = Literal["int", "real", "bool", "word", "net", "expr", "choice"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Option:
     Bounds are inclusive unless `open`. `swept` options take a sweep. Options that are not `keyed` change how fast a
     result comes, never the result. The words of a `quoted` option stand in quotes, but for `none`. An `expr` is any
     expression, or None.
+    A `choice` names a block of its own, of (its name, kind): `mala`, or with options, `mala { steps = 50 }`.
     """
 
     name: str
@@ -68,7 +69,9 @@ def _words(*names: str) -> dict[str, Any]:
 
 SEED = Option("seed", "int", None, "seed; none: derived from the run's seed and this name", lower=0, words=NONE)
 DRAWS = Option("draws", "int", 4_000, "number of draws", lower=1)
-COMPOSE = Option("compose", "word", "gauss", "how scores of several factors combine", words=_words("gauss", "sum"))
+_COMPOSITIONS = ("gauss", "jac", "fnpse", "sum")
+COMPOSE = Option("compose", "word", "gauss", "how scores of several factors combine", words=_words(*_COMPOSITIONS))
+CORRECT = Option("correct", "choice", None, "what removes the bias of powers, many rows, or a network", words=NONE)
 ROUTE = Option(
     "route",
     "word",
@@ -105,7 +108,10 @@ PARAMS = Option("params", "expr", None, "a list of params to look at; none: all 
 def _score_sampler(doc: str, *own: Option, ordered: tuple[tuple[str, str], ...] = ()) -> Block:
     """A sampler of scores: what all of them take, around its own options."""
     return Block(
-        (DRAWS, ROUTE, COMPOSE, COVARIANCE, *own, LOG_DENSITY, SEED), doc, "a posterior and its fits", ordered=ordered
+        (DRAWS, ROUTE, COMPOSE, COVARIANCE, *own, CORRECT, LOG_DENSITY, SEED),
+        doc,
+        "a posterior and its fits",
+        ordered=ordered,
     )
 
 
@@ -292,9 +298,9 @@ BLOCKS: dict[tuple[str, str], Block] = {
             Option(
                 "process",
                 "word",
-                "bsi",
-                "whose bound: of Bayesian Sample Inference, of a diffusion, or of a Bayesian flow network",
-                words=_words("bsi", "vdm", "bfn"),
+                "belief",
+                "whose bound: of beliefs (Bayesian Sample Inference), of a diffusion, or of a Bayesian flow network",
+                words=_words("belief", "vdm", "bfn"),
             ),
             Option(
                 "initial_precision",
@@ -372,9 +378,32 @@ BLOCKS: dict[tuple[str, str], Block] = {
         *_CORRECTIONS,
     ),
     ("sample", "smc"): _score_sampler(
-        "sequential Monte Carlo: guided steps, weighted and resampled until they are right",
+        "sequential Monte Carlo: weighted particles, guided, or on a composition of scores as `correct = smc`",
         Option("steps", "int", 200, "steps", lower=2, swept=True),
         Option("ess", "real", 0.5, "share of effective draws below which they are resampled", lower=0.0, upper=1.0),
+    ),
+    ("correct", "langevin"): Block(
+        (
+            Option("steps", "int", 5, "Langevin steps after each step of `ddim`", lower=1),
+            Option("delta", "real", 0.2, "their size, in units of the noise's variance", lower=0.0, open=True),
+        ),
+        "steps on the composed score, `delta` smaller by the sum of the powers",
+    ),
+    ("correct", "smc"): Block(
+        (
+            Option("moves", "int", 10, "Langevin steps after each step of `ddim`", lower=0),
+            Option("delta", "real", 0.5, "their size, in units of the noise's variance", lower=0.0, open=True),
+            Option("ess", "real", 0.5, "share of effective draws below which they are resampled", lower=0.0, upper=1.0),
+        ),
+        "Feynman-Kac: draws are weighted particles on the sum of scores, whatever `compose`",
+    ),
+    ("correct", "mala"): Block(
+        (Option("steps", "int", 100, "steps of every draw; half of them tune the proposals", lower=2),),
+        "Metropolis-adjusted Langevin steps from the draws, by the exact density",
+    ),
+    ("correct", "psis"): Block(
+        (Option("steps", "int", 20, "steps of `mala` that part what was resampled", lower=2),),
+        "Pareto-smoothed importance weights of exact density to the flow's; `mala { steps = 100 }` where they fail",
     ),
     ("sample", "nuts"): Block(
         (*_CHAINS, Option("max_tree_depth", "int", 10, "doublings of a trajectory", lower=1, upper=20), *_START, SEED),
@@ -543,9 +572,9 @@ LATER: dict[str, frozenset[str]] = {
     "train": frozenset({"distill", "flow_map"}),
     "sample": frozenset({"one_step"}),
     "check": frozenset({"sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
-    "compose": frozenset({"jac", "fnpse", "partial"}),
+    "compose": frozenset({"partial"}),
     "covariance": frozenset({"sampled"}),
-    "option": frozenset({"correct"}),
+    "option": frozenset(),
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from bsi.compiler import highlighting
 from bsi.compiler.functions import CALLABLE, CONSTANTS, FUNCTIONS, Function
 from bsi.compiler.laws import LAWS, Argument, Bound, Domain, Last, LawRow
-from bsi.compiler.options import BLOCKS, Block, Option
+from bsi.compiler.options import BLOCKS, Block, Option, kinds
 from bsi.compiler.supports import KINDS as SUPPORTS
 
 README = Path(__file__).resolve().parents[1] / "grammar" / "README.md"
@@ -200,6 +200,8 @@ def _values(option: Option) -> str:
     words = ", ".join(f"`{word}`" for word in option.spelled)
     if option.kind == "word":
         return words
+    if option.kind == "choice":
+        return ", ".join(f"`{word}`" for word in [*option.words, *kinds(option.name)])
     kind = KINDS[option.kind]
     said = " or ".join(filter(None, (kind + _range(option), words)))
     return f"{said}; may be swept" if option.swept else said

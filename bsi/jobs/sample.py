@@ -18,6 +18,7 @@ from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower, NoScor
 from bsi.compiler.lower.guided import GuidedPosterior
 from bsi.compiler.options import BLOCKS
 from bsi.failure import JobFailure, about
+from bsi.jobs import correct
 from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
 from bsi.jobs.density import log_density_of
 from bsi.jobs.pointwise import save_pointwise
@@ -28,6 +29,7 @@ from bsi.runtime.samplers import (
     BeliefUpdates,
     Ddim,
     DpmSolverPP,
+    FeynmanKac,
     FlowOde,
     Heun,
     Langevin,
@@ -52,6 +54,7 @@ SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
     "langevin": lambda o: Langevin(o["steps"], o["corrections"], o["delta"]),
     "smc": lambda o: TwistedSmc(o["steps"], o["ess"]),
 }
+AMORTISED = {**SAMPLERS, "smc": lambda o: FeynmanKac(o["steps"], ess=o["ess"])}
 
 
 def composed(context: Context, node: Sample) -> ComposedPosterior | GuidedPosterior:
@@ -73,15 +76,15 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     target = composed(context, node)
 
     @eqx.filter_jit
-    def draw(
-        sampler: AbstractSampler, target: Any, key: Array, draws: int
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
+    def draw(sampler: AbstractSampler, target: Any, key: Array, draws: int) -> tuple[Array, dict[str, Array]]:
         z, stats = sampler.sample(target, key, (draws, m))
         if isinstance(target, Guided):
             stats |= {"impossible": jnp.sum(~jnp.isfinite(target.evidence(z)) & jnp.all(jnp.isfinite(z), -1))}
-        return jax.vmap(to_params)(z), stats | log_density(target, z, jr.fold_in(key, 1))
+        return z, stats | log_density(target, z, jr.fold_in(key, 1))
 
-    to_params, m = target.coordinates.to_params, target.coordinates.m
+    to_params, m = jax.jit(jax.vmap(target.coordinates.to_params)), target.coordinates.m
+    choice = dict(node.options)["correct"]
+    corrector = correct.afterwards(context.lowered, posterior, target.coordinates, choice)
     log_density = log_density_of(node, target.coordinates)
     sweeps = sweeps_of(program, node)
     points = grid(program, sweeps)
@@ -99,10 +102,12 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
             except NoScore as error:
                 help = f"declare `{posterior.factors[0].law}` as `learned LAW`: then a network learns its score"
                 raise _failure(context, node, "R113", str(error), point, help) from error
-            found, info = draw(SAMPLERS[node.method](options), denoiser, key, options["draws"])
-            stats.append({name: np.asarray(value) for name, value in {**info, **notes}.items()})
-            _raise_for(context, node, stats[-1], options, point)
-            params.append({name: np.asarray(value) for name, value in found.items()})
+            make = (SAMPLERS if node.route == "guided" else AMORTISED)[node.method]
+            z, info = draw(correct.within(make(options), choice, denoiser), denoiser, key, options["draws"])
+            _raise_for(context, node, {name: np.asarray(value) for name, value in info.items()}, options, point)
+            z, more = corrector(denoiser, z, context.lowered.powers(posterior, point), jr.fold_in(key, 2))
+            stats.append({name: np.asarray(value) for name, value in {**info, **more, **notes}.items()})
+            params.append({name: np.asarray(value) for name, value in to_params(z).items()})
             context.progress.advance(1)
     finally:
         context.progress.done()

@@ -28,6 +28,10 @@ from bsi.runtime.samplers.frozen import frozen_step
 from bsi.runtime.schedule import AbstractSchedule, LogLinear
 from bsi.runtime.score import Denoiser
 
+# Signal-to-noise, in units of the largest precision of the product, from which particles keep their weights: what is
+# left of the truth is 1/(2 · 30) of a unit, but errors of learned scores go on adding up.
+_CLEAN = 30.0
+
 
 class FeynmanKac(AbstractSampler):
     """The draws are the particles, resampled when their effective share falls below `ess`, and at the end.
@@ -55,7 +59,9 @@ class FeynmanKac(AbstractSampler):
                 a, _ = signal_noise(log_snr)
                 return denoiser(u, log_snr) - a * u, jnp.zeros(len(u), u.dtype)
             shift, squares = denoiser.total(u, log_snr)
-            return shift, 0.5 * jnp.exp(log_snr) * (jnp.sum(shift**2, -1) - squares)
+            r = jnp.exp(log_snr)
+            weighs = r < _CLEAN * jnp.max(denoiser.values)
+            return shift, jnp.where(weighs, 0.5 * r * (jnp.sum(shift**2, -1) - squares), 0.0)
 
         def step(state: State, ends: tuple[Array, Array, Array]) -> tuple[State, None]:
             u, shift, rate, log_weights, share = state

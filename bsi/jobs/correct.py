@@ -1,0 +1,96 @@
+"""`correct`: samplers with correctors inside, and draws corrected by the exact density."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array
+
+from bsi.compiler.ir import Choice, Posterior, Program, Sample
+from bsi.compiler.lower.coordinates import Coordinates
+from bsi.compiler.lower.model import LoweredModel
+from bsi.compiler.lower.target import log_posterior
+from bsi.compiler.options import BLOCKS
+from bsi.dsl.diagnostic import Diagnostic
+from bsi.failure import about
+from bsi.runtime.composition import Composed
+from bsi.runtime.correctors import Mala, pareto_smooth
+from bsi.runtime.correctors.pareto import GOOD
+from bsi.runtime.log_density import FlowDensity
+from bsi.runtime.particles import systematic
+from bsi.runtime.samplers import AbstractSampler, Ddim, FeynmanKac, PredictorCorrector
+from bsi.runtime.score import Denoiser
+
+DRIFT = 0.1  # sds by which means may still move in the second half of `mala`
+_SHAPES = 10.0  # k̂ is kept within ±10: a result is a finite number
+_FALLBACK = BLOCKS["correct", "mala"].option("steps").default
+_RATIO = FlowDensity(rtol=1e-4, atol=1e-4)
+
+Corrector = Callable[[Denoiser, Array, tuple[Array, ...], Array], tuple[Array, dict[str, Any]]]
+
+
+def within(sampler: AbstractSampler, correct: Choice | None, denoiser: Denoiser) -> AbstractSampler:
+    """`sampler` with the corrector between its steps, which are smaller where powers bend the score more."""
+    if correct is None or not isinstance(sampler, Ddim):
+        return sampler
+    own = dict(correct.options)
+    match correct.name:
+        case "langevin":
+            delta = own["delta"] / (denoiser.stiffness() if isinstance(denoiser, Composed) else 1.0)
+            return PredictorCorrector(sampler.steps, own["steps"], delta, sampler.eta)
+        case "smc":
+            return FeynmanKac(sampler.steps, own["moves"], own["delta"], own["ess"])
+    return sampler
+
+
+def afterwards(
+    model: LoweredModel, posterior: Posterior, coordinates: Coordinates, correct: Choice | None
+) -> Corrector:
+    """`(denoiser, z, powers, key) -> (z, stats)` of draws in working coordinates, by the exact density."""
+    if correct is None or correct.name not in ("mala", "psis"):
+        return lambda denoiser, z, powers, key: (z, {})
+    target, steps = log_posterior(model, posterior, coordinates), dict(correct.options)["steps"]
+
+    @eqx.filter_jit
+    def moved(z: Array, powers: tuple[Array, ...], key: Array, steps: int) -> tuple[Array, dict[str, Array]]:
+        return Mala(steps)(target(powers), z, key)
+
+    @eqx.filter_jit
+    def log_ratio(denoiser: Denoiser, z: Array, powers: tuple[Array, ...]) -> Array:
+        flow, stats = _RATIO(denoiser, z)
+        return jnp.where(stats["failed"], jnp.nan, target(powers)(z) - flow)
+
+    def resampled(denoiser: Denoiser, z: Array, powers: tuple[Array, ...], key: Array) -> tuple[Array, dict[str, Any]]:
+        choose, move = jr.split(key)
+        log_weights, shape = pareto_smooth(np.asarray(log_ratio(denoiser, z, powers), np.float64))
+        trusted = shape <= GOOD
+        own = {
+            "pareto_k": np.clip(shape, -_SHAPES, _SHAPES),
+            "importance_ess": np.exp(-np.log(np.sum(np.exp(2 * log_weights)))),
+        }
+        start = z[systematic(choose, jnp.asarray(log_weights, z.dtype))] if trusted else z
+        z, stats = moved(start, powers, move, steps if trusted else max(steps, _FALLBACK))
+        return z, {**own, **stats}
+
+    if correct.name == "psis":
+        return resampled
+    return lambda denoiser, z, powers, key: moved(z, powers, key, steps)
+
+
+def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagnostic]:
+    """Of a corrector that could not do what it is for."""
+    found = []
+    if info.get("pareto_k", 0.0) > GOOD:
+        message = f"the importance weights of `{node.name}` have k̂ = {info['pareto_k']:.2f}, above {GOOD}"
+        help = "they were not used: the draws are those of `mala`; train longer for weights that can be trusted"
+        found.append(about(program, node.name, "W0436", message, help=help))
+    if info.get("drift", 0.0) > DRIFT:
+        message = f"the draws of `{node.name}` were still moving: their mean by {info['drift']:.2f} sds"
+        help = "give `correct = mala { steps = ... }` more steps, or train longer for a better start"
+        found.append(about(program, node.name, "W0437", message, help=help))
+    return found
