@@ -48,7 +48,7 @@ def read(tmp_path: Path):
 def test_every_law_gets_the_fit_it_needs(read) -> None:
     program, codes = read(MODEL)
     assert program is not None and codes == []
-    assert {(t.prior, t.likelihood) for t in program.trains.values()} == {("p", "f"), ("p", "g"), ("p", None)}
+    assert {(t.prior, t.likelihood) for t in program.trains.values()} == {("p", "g"), ("p", None)}  # `f` guides
     for fit in program.trains.values():
         assert dict(fit.options)["coordinates"] == "unconstrained" and dict(fit.options)["simulations"] is None
     learned = program.likelihoods["g"].learned
@@ -82,7 +82,7 @@ def test_an_oracle_never_retrains(read) -> None:
     assert {name for name in before if before[name] != other[name]} == {"ref"}
     moved = {**VALUES, "theta": [[a + 1, b] for a, b in VALUES["theta"]]}
     changed = keys(with_oracle, moved)
-    assert {name for name in before if before[name] != changed[name]} == {"fit_f", "fit_g", "fit_p", "s", "t", "u"}
+    assert {name for name in before if before[name] != changed[name]} == {"fit_g", "fit_p", "s", "t", "u"}
 
 
 @pytest.mark.parametrize(
