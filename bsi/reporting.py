@@ -200,8 +200,9 @@ def _observed(tree: xr.DataTree) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _given(tree: xr.DataTree, images: set[tuple[int, int, int]]) -> Iterator[tuple[str, np.ndarray]]:
-    """Data of the shape of an image-shaped param: a truth, a mask."""
-    for name, array in _group(tree, "constant_data").items():
+    """Data of the shape of an image-shaped param, beside observations: a truth, a mask."""
+    data = _group(tree, "constant_data") if "observed_data" in tree.children else {}
+    for name, array in data.items():
         if (shape := _image(array.shape)) in images and shape:
             yield name, array.values.reshape(1, *shape)
 
