@@ -11,8 +11,10 @@ from tests.bsi.helpers import ROOT, cli, results, reused
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*/*.bsi") if path.stem == path.parent.name)
 
+IMAGES = {"digits", "photos"}  # XLA takes a minute or so to compile a U-Net, its gradient and its samplers
 
-@pytest.mark.parametrize("name", EXAMPLES)
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in IMAGES else ()) for n in EXAMPLES])
 def test_an_example_runs(folder, name):
     shutil.copytree(ROOT / "examples" / name, folder / name)
     file = f"{name}/{name}.bsi"
