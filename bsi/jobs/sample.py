@@ -80,12 +80,12 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
         z, stats = sampler.sample(target, key, (draws, m))
         if isinstance(target, Guided):
             stats |= {"impossible": jnp.sum(~jnp.isfinite(target.evidence(z)) & jnp.all(jnp.isfinite(z), -1))}
-        return z, stats | log_density(target, z, jr.fold_in(key, 1))
+        return z, stats
 
     to_params, m = jax.jit(jax.vmap(target.coordinates.to_params)), target.coordinates.m
     choice = dict(node.options)["correct"]
     corrector = correct.afterwards(context.lowered, posterior, target.coordinates, choice)
-    log_density = log_density_of(node, target.coordinates)
+    log_density = eqx.filter_jit(log_density_of(node, target.coordinates))
     sweeps = sweeps_of(program, node)
     points = grid(program, sweeps)
     params: list[dict[str, np.ndarray]] = []
@@ -106,7 +106,11 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
             z, info = draw(correct.within(make(options), choice, denoiser), denoiser, key, options["draws"])
             _raise_for(context, node, {name: np.asarray(value) for name, value in info.items()}, options, point)
             z, more = corrector(denoiser, z, context.lowered.powers(posterior, point), jr.fold_in(key, 2))
-            stats.append({name: np.asarray(value) for name, value in {**info, **more, **notes}.items()})
+            dense = log_density(denoiser, z, jr.fold_in(key, 1))  # of the draws as they are kept
+            if dense.get("lp_failed", False):
+                help = "train longer, or leave the density out: `log_density = none`"
+                raise _failure(context, node, "R119", "the flow of its log density took too many steps", point, help)
+            stats.append({name: np.asarray(value) for name, value in {**info, **more, **dense, **notes}.items()})
             params.append({name: np.asarray(value) for name, value in to_params(z).items()})
             context.progress.advance(1)
     finally:
@@ -147,9 +151,6 @@ def _raise_for(
         count = f"the data have no finite density at {int(stats['impossible'])} of {options['draws']} draws"
         help = "look for a division by zero, a log of a negative number or an overflow in the likelihood"
         raise _failure(context, node, "R117", count, point, help)
-    if stats.get("lp_failed", False):
-        help = "train longer, or leave the density out: `log_density = none`"
-        raise _failure(context, node, "R119", "the flow of its log density took too many steps", point, help)
 
 
 def _failure(context: Context, node: Sample, code: str, what: str, point: dict[str, float], help: str) -> JobFailure:
