@@ -21,6 +21,7 @@ NAMES = (
     "work_precision",
     "posteriordb",
     "bsi_bounds",
+    "digits",
 )
 
 
