@@ -73,7 +73,8 @@ def gigabytes(size: int) -> str:
 def _simulate(program: Program, lowered: LoweredModel, name: str) -> int:
     train = program.trains[name]
     n = dict(train.options)["simulations"]
-    z, x = jax.eval_shape(lambda key: lowered.forward(train).simulate(key, 2), jr.key(0))
+    forward = lowered.forward(train)  # before tracing: some coordinates come of numbers
+    z, x = jax.eval_shape(lambda key: forward.simulate(key, 2), jr.key(0))
     return n * 4 * (z.shape[1] + x.shape[1])
 
 

@@ -58,3 +58,20 @@ def test_simulations_that_are_not_finite(folder):
     )
     done = cli("run", write("m.bsi", text), "--out", "out")
     assert done.status == 3 and "R125" in done.err, done.err
+
+
+def test_a_prior_alone(folder):
+    """Draws of a learned law with two modes: as many in each, 4.5 sigma of 400 draws and 1 000 simulations."""
+    text = """bsi 1
+param theta : real[2]
+prior p(theta) = learned mixture([0.5, 0.5], mv_normal([0, 0], 0.1 * eye(2)), mv_normal([3, 3], 0.1 * eye(2)))
+posterior alone(theta) = p(theta)
+train est = exact(p) { simulations = 1_000, neighbours = 999, seed = 1 }
+sample draws = ddim(alone, est) { draws = 400, steps = 40, seed = 2 }
+"""
+    done = cli("run", write("m.bsi", text), "--out", "out")
+    assert done.status == 0, done.err
+    theta = bsi.load("m.bsi").run(out="out")["draws"].posterior.theta.values[0]
+    upper = theta[:, 0] > 1.5
+    assert abs(upper.mean() - 0.5) < 4.5 * 0.5 * np.sqrt(1 / 400 + 1 / 1_000)
+    assert np.all(np.abs(theta - np.where(upper, 3, 0)[:, None]) < 2.0)
