@@ -1,4 +1,4 @@
-"""What was observed, as a log density of the unknown with its slope and a curvature that is never negative.
+"""What was observed, as a log density of the unknown with its slope and its curvature.
 
 A likelihood is a law whose arguments φ (its mean, its rate, ...) are computed from the unknown z. The curvature is
 that of Gauss and Newton, `Jᵀ M J` with `J = ∂φ/∂z` and `M` about `-∂²ℓ/∂φ²`, so the second derivatives of φ never
@@ -63,25 +63,13 @@ def entrywise(term: Term, phi: Arguments) -> Callable[[Arguments], Arguments]:
     return lambda v: tuple(b * part for b, part in zip(bends, v, strict=True))
 
 
-def concave(term: Term, phi: Arguments) -> Callable[[Arguments], Arguments]:
-    """Of a law whose log density is concave in φ: `M` is `-∂²ℓ/∂φ²` itself."""
+def whole(term: Term, phi: Arguments) -> Callable[[Arguments], Arguments]:
+    """Of any law: `-∂²ℓ/∂φ²` itself. Where ℓ is not concave in φ it may be negative: a solver has to see to it."""
     _, derivative = jax.linearize(term.slope, phi)
     return lambda v: jax.tree.map(jnp.negative, derivative(v))
 
 
-def scored(term: Term, phi: Arguments) -> Callable[[Arguments], Arguments]:
-    """Of any law: `Σ βᵢ sᵢ sᵢᵀ` with the scores `sᵢ = ∂ ln p(xᵢ | φ)/∂φ`, whose mean is Fisher's information."""
-    per_row = jax.vmap(jax.grad(term.log_density), in_axes=(None, 0))
-    scores = jax.vmap(lambda phi: per_row(phi, term.rows))(phi)  # leaves (n, rows, ...)
-
-    def one(scores: Arguments, v: Arguments) -> Arguments:
-        along = sum(jnp.tensordot(leaf, part, part.ndim) for leaf, part in zip(scores, v, strict=True))
-        return tuple(jnp.tensordot(term.powers * along, leaf, 1) for leaf in scores)
-
-    return lambda v: jax.vmap(one)(scores, v)
-
-
-METRICS: dict[str, Metric] = {"entrywise": entrywise, "concave": concave, "scored": scored}
+METRICS: dict[str, Metric] = {"entrywise": entrywise, "whole": whole}
 
 
 class Evidence(eqx.Module):
@@ -97,12 +85,17 @@ class Evidence(eqx.Module):
             total = total + term.total(jax.vmap(term.arguments)(z))
         return total
 
+    @property
+    def definite(self) -> bool:
+        """Whether `H` is positive semi-definite by its making."""
+        return all(term.metric == "entrywise" for term in self.terms)
+
     def gradient(self, z: Float[Array, "n m"]) -> Float[Array, "n m"]:
         """`∇ℓ` of every draw."""
         return jax.grad(lambda z: jnp.sum(self(z)))(z)
 
     def curvature(self, z: Float[Array, "n m"]) -> Linear:
-        """`v -> H v` of every draw, positive semi-definite."""
+        """`v -> H v` of every draw."""
         products = []
         for term in self.terms:
             phi, forward = jax.linearize(jax.vmap(term.arguments), z)

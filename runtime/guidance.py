@@ -86,7 +86,8 @@ class Guided(eqx.Module):
             return self._by_matrices(u, log_snr, matrices)
         theta, covariance = self._tweedie(u, log_snr)
 
-        def solve(curvature: Linear, right: Array) -> tuple[Array, Array]:
+        def solve(curvature: Linear, slope: Array, shift: Array) -> State:
+            right = _finite(slope + curvature(shift))
             return conjugate_gradients(covariance, curvature, right, self.products, self.tolerance)
 
         dual, shift = self._mode(theta, solve)
@@ -98,13 +99,19 @@ class Guided(eqx.Module):
         tweedie = _positive(_matrix(covariance, u))
         unit = jnp.eye(u.shape[-1], dtype=u.dtype)
 
-        def solve(curvature: Linear, right: Array) -> tuple[Array, Array]:
-            product = tweedie @ _matrix(curvature, u)
-            shift = jnp.linalg.solve(unit + product, _times(tweedie, right)[..., None])[..., 0]
-            return right - curvature(shift), shift
+        def bent(curvature: Linear) -> Array:
+            matrix = _matrix(curvature, u)
+            return matrix if self.evidence.definite else _positive(matrix)
+
+        def solve(curvature: Linear, slope: Array, shift: Array) -> State:
+            matrix = bent(curvature)
+            right = _finite(slope + _times(matrix, shift))
+            matrix = jnp.where(jnp.isfinite(matrix), matrix, 0.0)
+            shift = jnp.linalg.solve(unit + tweedie @ matrix, _times(tweedie, right)[..., None])[..., 0]
+            return right - _times(matrix, shift), shift
 
         dual, shift = self._mode(theta, solve)
-        inflation = unit + tweedie @ _matrix(self.evidence.curvature(theta + shift), u)
+        inflation = unit + tweedie @ bent(self.evidence.curvature(theta + shift))
         log_twist = self.evidence(theta + shift) - 0.5 * jnp.sum(dual * shift, -1)
         log_twist = log_twist - 0.5 * jnp.linalg.slogdet(inflation)[1]
         posterior = jnp.linalg.solve(inflation, tweedie) if matrices else None
@@ -119,7 +126,7 @@ class Guided(eqx.Module):
         theta, derivative = jax.linearize(lambda u: self.prior(u, log_snr), u)
         return theta, lambda v: (s**2 / a) * derivative(v)
 
-    def _mode(self, theta: Array, solve: Callable[[Linear, Array], tuple[Array, Array]]) -> tuple[Array, Array]:
+    def _mode(self, theta: Array, solve: Callable[[Linear, Array, Array], State]) -> State:
         """`w = C⁻¹ δ` and the δ that has the most of `ℓ(θ̂ + δ) - ½ δᵀ C⁻¹ δ`.
 
         Where the likelihood has no finite gradient there is no δ: what comes of such states is for the caller to
@@ -127,10 +134,8 @@ class Guided(eqx.Module):
         """
         evidence = self.evidence
 
-        def towards(shift: Array) -> tuple[Array, Array]:
-            slope, curvature = evidence.gradient(theta + shift), evidence.curvature(theta + shift)
-            right = slope + curvature(shift)
-            return solve(curvature, jnp.where(jnp.isfinite(right).all(-1, keepdims=True), right, 0.0))
+        def towards(shift: Array) -> State:
+            return solve(evidence.curvature(theta + shift), evidence.gradient(theta + shift), shift)
 
         def objective(dual: Array, shift: Array) -> Array:
             return evidence(theta + shift) - 0.5 * jnp.sum(dual * shift, -1)
@@ -166,7 +171,7 @@ def conjugate_gradients(
     `tolerance` in the norm of C.
 
     `I + H C` is self-adjoint and positive in the inner product of C, so these are conjugate gradients there. A
-    direction along which a learned C is not positive ends the iteration of its draw.
+    direction along which a learned C, or H, is not positive ends the iteration of its draw.
     """
 
     def inner(x: Array, y: Array) -> Array:
@@ -215,6 +220,11 @@ def _positive(matrix: Float[Array, "n m m"]) -> Float[Array, "n m m"]:
         return jnp.maximum(matrix, 0.0)
     values, basis = jnp.linalg.eigh(0.5 * (matrix + jnp.swapaxes(matrix, -1, -2)))
     return (basis * jnp.maximum(values, 0.0)[..., None, :]) @ jnp.swapaxes(basis, -1, -2)
+
+
+def _finite(right: Float[Array, "n m"]) -> Float[Array, "n m"]:
+    """Nothing where some entry of a draw is not a number."""
+    return jnp.where(jnp.isfinite(right).all(-1, keepdims=True), right, 0.0)
 
 
 def _times(matrix: Array, vector: Array) -> Array:

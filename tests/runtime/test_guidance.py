@@ -38,8 +38,17 @@ def linear_gaussian(m, p, rows, alpha, beta):
     return gaussian_denoiser(mean, covariance), Evidence((term,), True), gaussian_denoiser(centre, posterior)
 
 
-@pytest.mark.parametrize("m, p", [(1, 1), (3, 2), (20, 9)])
-@pytest.mark.parametrize("alpha, beta, rows", [(1.0, 1.0, 1), (1.0, 1.0, 10), (0.5, 3.0, 1), (4.0, 0.25, 10)])
+@pytest.mark.parametrize(
+    "m, p, alpha, beta, rows",
+    [
+        (1, 1, 1.0, 1.0, 1),
+        (3, 2, 1.0, 1.0, 10),
+        (3, 2, 0.5, 3.0, 1),
+        (3, 2, 4.0, 0.25, 10),
+        (20, 9, 1.0, 1.0, 1),
+        (20, 9, 0.5, 3.0, 10),
+    ],
+)
 def test_linear_gaussian_is_exact(m, p, alpha, beta, rows):
     """At every noise level, any powers and number of rows; beyond 16 coordinates by conjugate gradients."""
     with jax.enable_x64(True):
