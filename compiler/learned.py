@@ -131,12 +131,9 @@ def _draws(
         env.once("few draws", str(call.span), lambda: _few(env, rows, at))
         return None
     values = table.values
-    if type.integer and not table.integer:
-        bad = next((x for x in values if x != math.floor(x)), None)
-        if bad is not None:
-            env.report.add("E0614", f"`{name}` is declared `int`, but its draws hold {bad:g}", at)
-            return None
-        values = map(int, values)
+    if type.integer and not sources.whole(env, name, table, at):
+        return None
+    values = map(int, values) if type.integer else values
     table = Table((rows, *type.shape), array.array("q" if type.integer else "d", values), type.integer)
     good = _inside(env, at, name, table, type, closed=type.integer or levels is not None)
     if levels is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import array
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -185,7 +185,7 @@ def report_shape(
     )
 
 
-def whole(env: Environment, name: str, table: Table, at: ast.Node, also: list[tuple[ast.Node, str]]) -> bool:
+def whole(env: Environment, name: str, table: Table, at: ast.Node, also: Sequence[tuple[ast.Node, str]] = ()) -> bool:
     """Whether the values of something declared `int` are whole numbers of 32 bits; the first other one is told."""
 
     def first(wrong: Callable[[float], bool]) -> float | None:
