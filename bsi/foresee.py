@@ -21,6 +21,7 @@ from numpyro.handlers import seed, trace
 
 from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Program, Sample, Train
+from bsi.compiler.lower.guided import GuidedPosterior
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.lower.numpyro_model import numpyro_model
 from bsi.compiler.plan import Job
@@ -109,6 +110,8 @@ def _rows(lowered: LoweredModel, train: Train, n: int) -> tuple[jax.ShapeDtypeSt
 def _sample(program: Program, lowered: LoweredModel, name: str) -> int:
     node = program.samples[name]
     draws, sizes = min(dict(node.options)["draws"], _MOST), [0]
+    if node.route == "guided":
+        _guide(program, lowered, node)
     for factor in program.posteriors[node.posterior].factors:
         learned = {train.likelihood or train.prior: train for train in map(program.trains.get, node.fits) if train}
         train = learned.get(factor.law)
@@ -125,6 +128,14 @@ def _sample(program: Program, lowered: LoweredModel, name: str) -> int:
         to_params = lowered.coordinates_of(train).to_params
         jax.eval_shape(jax.vmap(to_params), jax.ShapeDtypeStruct((draws, m), jnp.float32))
     return 2 * max(sizes) + _results(program, node, draws)
+
+
+def _guide(program: Program, lowered: LoweredModel, node: Sample) -> None:
+    """Trace what guides: the likelihood must have derivatives forwards and backwards."""
+    kind = dict(program.trains[node.fits[0]].options)["coordinates"] if node.fits else "rosenblatt"
+    target = GuidedPosterior(lowered, program.posteriors[node.posterior], kind, None, False)
+    z, evidence = jax.ShapeDtypeStruct((2, target.coordinates.m), jnp.float32), target.evidence()
+    jax.eval_shape(lambda z: (evidence.gradient(z), evidence.curvature(z)(z)), z)
 
 
 def _reference(program: Program, lowered: LoweredModel, name: str) -> int:

@@ -60,7 +60,11 @@ class GuidedPosterior:
     def _quadratic(self) -> bool:
         if any(list(calls_in(self.model.program.likelihoods[factor.law])) for factor in self.factors):
             return False  # a solver is not differentiated twice to see that it is no linear map
-        return is_quadratic(Evidence(self._terms([jnp.ones(())] * len(self.factors))), self.coordinates.m)
+        return is_quadratic(self.evidence(), self.coordinates.m)
+
+    def evidence(self) -> Evidence:
+        """What was observed, all powers one."""
+        return Evidence(self._terms([jnp.ones(())] * len(self.factors)))
 
     def _terms(self, powers: list[Array]) -> tuple[Term, ...]:
         found = []
