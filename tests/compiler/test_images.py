@@ -11,9 +11,10 @@ from bsi.compiler.analyse import compile_source
 from bsi.compiler.emit import Nothing
 from bsi.compiler.expand import expand
 from bsi.compiler.images import fitted, wrong_size, wrong_width
-from bsi.compiler.ir import Program
+from bsi.compiler.ir import Program, Table
 from bsi.compiler.options import BLOCKS
 from bsi.compiler.plan import plan
+from bsi.compiler.tables_markdown import README
 from bsi.dsl.span import Source
 
 MODEL = """bsi 1
@@ -67,6 +68,19 @@ def test_expanded_it_means_the_same(read) -> None:
     again = read(expand(program))
     assert keys(again) == keys(program)
     assert expand(again) == expand(program)
+
+
+def test_the_reference_shows_images(read) -> None:
+    text = README.read_text(encoding="utf-8").split("## Images\n")[1].split("```bsi\n")[1].split("```")[0]
+
+    def digits(path: Path, *, key: str) -> Table:
+        assert path.name == "digits.npz" and key == "train"
+        return Table((600, 8, 8), [i * 7 % 17 for i in range(600 * 64)], True)
+
+    program, diagnostics = compile_source(Source("model.bsi", text), read_table=digits)
+    assert program is not None and not diagnostics
+    assert dict(program.trains["fit"].network.options)["finest"] == 4
+    assert {name: sample.route for name, sample in program.samples.items()} == {"new": "amortised", "whole": "guided"}
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (32, 32, 3), (28, 28)])
