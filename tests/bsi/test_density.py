@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import bsi
+from bsi.cost import costs
 from bsi.failure import RunFailure
 from bsi.jobs import density
 from bsi.runtime.log_density import FlowDensity
@@ -126,6 +127,15 @@ def test_an_estimate_is_unbiased_and_knows_its_error(run):
     z = error[sure] / spread[sure]
     assert sure.sum() > 100 and abs(z.mean()) < 4 * np.sqrt(1.4 / sure.sum()) and 0.8 < z.var() < 2.5
     assert np.abs(error[~sure]).max(initial=0) < 1e-2
+
+
+def test_a_plan_tells_the_derivatives(model, tmp_path):
+    """One by every working coordinate, of which a simplex of 3 has 2; or one by every probe."""
+    store = Store(tmp_path)
+    found, wrong = costs(model.prepared(), model.plan(store=store), store)
+    assert not wrong and found["tempered"].evaluations is None
+    for sample, count in (("tempered", 4), ("exact", 2), ("estimate", 8)):
+        assert f"log density by {count} derivatives a step" in found[sample].words
 
 
 def test_misuse_is_told(model, tmp_path):
