@@ -10,7 +10,7 @@ from bsi.compiler.ir import Prior
 from bsi.dsl import ast
 
 OBJECTIVES = frozenset({"bsi"})
-_INITIAL = {"bsi": 1e-2, "vdm": 1e-2, "bfn": 1.0}
+_INITIAL = {"belief": 1e-2, "vdm": 1e-2, "bfn": 1.0}
 _FINAL = 1e6  # a thousandth of the data's unit
 _BINS = 61.5  # times the squared width of a level: decoded right but for 1e-4 nats (Bins of `runtime.elbo`)
 
@@ -21,7 +21,7 @@ def settled(env: Environment, given: ast.Options, values: dict[str, Any], prior:
     only = _INITIAL[process]
     if process == "bfn" and first not in ("auto", only):
         item = next(item for item in given.items if item.name.id == "initial_precision")
-        message = f"a Bayesian flow network begins at precision 1, not {first:g}"
+        message = f"`bfn` begins at precision 1, not {first:g}: its first belief is N(0, 1)"
         env.report.add("E0521", message, item, help="remove it")
         return None
     first = only if first == "auto" else first

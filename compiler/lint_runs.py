@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
+from bsi.compiler import bounds
 from bsi.compiler.environment import Environment
 from bsi.compiler.images import NETS
 from bsi.compiler.ir import Check, Program
@@ -13,6 +16,7 @@ from bsi.dsl import ast
 
 IMAGES = 500  # fewer are learned by heart before a network knows anything of others
 SIMULATIONS = 100  # simulations for every unknown number below which a network sees little
+LEVELS, OFTEN = 256, 10  # distinct values that may be levels, and draws of each of them
 # What a metric can be: its value for samples as good as can be, and the largest there is.
 RANGES = {
     "c2st": (0.5, 1.0),
@@ -57,6 +61,38 @@ def few_images(env: Environment, program: Program) -> None:
             at,
             help=f"use {IMAGES} or more, for instance patches and mirror images of those there are",
         )
+
+
+def quantised(env: Environment, program: Program) -> None:
+    """W0424."""
+    for declaration in env.all(ast.Train):
+        train = program.trains.get(declaration.name.id)
+        prior = program.priors[train.prior] if train and train.objective in bounds.OBJECTIVES else None
+        if prior is None or prior.learned is None or prior.learned.levels or not env.is_own(declaration):
+            continue
+        for name, digest in prior.learned.columns:
+            levels = _levels(program.tables[digest].values)
+            if levels is not None:
+                env.report.add(
+                    "W0424",
+                    f"all draws of `{name}` lie on {levels} levels: the density of such data has no bound, and its bits "
+                    "mean nothing",
+                    declaration.objective,
+                    also=[(env.name_of(prior.name), "of these draws")],
+                    help=f"give `{name}` bounds, and `{prior.name}` the option `levels`",
+                )
+
+
+def _levels(values: Any) -> int | None:
+    """How many equal steps the values lie on, if they are few and each is taken often."""
+    distinct = set(values)
+    if not 2 <= len(distinct) <= LEVELS or len(values) < OFTEN * len(distinct):
+        return None
+    first, *rest = sorted(distinct)
+    step = min(b - a for a, b in pairwise((first, *rest)))
+    places = [(x - first) / step for x in rest]
+    on_steps = all(abs(place - round(place)) < 1e-3 for place in places)
+    return round(places[-1]) + 1 if on_steps else None
 
 
 def repeated_values(env: Environment, program: Program) -> None:
@@ -131,4 +167,4 @@ def _pointless(env: Environment, check: Check, at: ast.Check) -> None:
         env.report.add("W0416", message, at.bound, help="use a bound that a bad sample does not keep")
 
 
-LINTS = (few_simulations, few_images, repeated_values, checks)
+LINTS = (few_simulations, few_images, quantised, repeated_values, checks)

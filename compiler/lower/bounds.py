@@ -6,7 +6,7 @@ from bsi.compiler.ir import Prior, Train
 from bsi.runtime.elbo import AbstractClock, BeliefClock, Bins, DiffusionClock, Elbo, FlowClock
 from bsi.runtime.training import SCORE, AbstractObjective, LikelihoodBound
 
-CLOCKS: dict[str, AbstractClock] = {"bsi": BeliefClock(), "vdm": DiffusionClock(), "bfn": FlowClock()}
+CLOCKS: dict[str, AbstractClock] = {"belief": BeliefClock(), "vdm": DiffusionClock(), "bfn": FlowClock()}
 
 
 def objective(train: Train) -> AbstractObjective:

@@ -16,7 +16,7 @@ def example(section: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("section", ["Observation sets", "Sweeps", "Types", "Laws of laws"])
+@pytest.mark.parametrize("section", ["Observation sets", "Sweeps", "Types", "Laws of laws", "Bayesian Sample Inference"])
 def test_examples_are_clean(section):
     assert codes(example(section)) == []
 

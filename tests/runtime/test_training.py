@@ -113,6 +113,7 @@ def test_two_modes_are_learned(kind):
     assert abs(float(mean[0])) < 0.1 and abs(float(precision[0, 0]) - 1.0) < 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("elbo", [Elbo(), Elbo(1e-2, 1e6, DiffusionClock())], ids=["bsi", "vdm"])
 def test_a_bound_is_learned(elbo):
     """Two modes by their likelihood: 1 000 steps of a small network come within .1 bits of what the held-out rows have
@@ -140,6 +141,7 @@ def test_a_bound_is_learned(elbo):
     assert nats / np.log(2) + held.nominal(elbo) == pytest.approx(found.value, abs=0.3)
 
 
+@pytest.mark.slow
 def test_a_gaussian_prior_alone_is_exact():
     """A table of N(1, ½²) in three coordinates: the gates keep the network out, and the bits are the entropy's."""
     z = np.asarray(1.0 + 0.5 * jr.normal(jr.PRNGKey(0), (20_000, 3)))
@@ -164,7 +166,13 @@ def test_every_chunk_runs_the_same_program():
     assert traces.count(SMALL.batch) == 1
 
 
-@pytest.mark.parametrize("objective", [SMALL.objective, LikelihoodBound(Elbo())], ids=["score", "bsi"])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        pytest.param(SMALL.objective, id="score"),
+        pytest.param(LikelihoodBound(Elbo()), id="bsi", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_run_resumes_to_the_same_weights(objective):
     options = replace(SMALL, objective=objective)
     whole, _ = train(LINEAR, jr.PRNGKey(3), options)
