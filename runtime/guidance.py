@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 
 from bsi.runtime.evidence import Evidence
 from bsi.runtime.process import signal_noise
+from bsi.runtime.schedule import NOISE
 from bsi.runtime.score import Denoiser
 
 Linear = Callable[[Float[Array, "n m"]], Float[Array, "n m"]]
@@ -118,7 +119,9 @@ class Guided(eqx.Module):
         return Guess(theta, shift, log_twist, tweedie if matrices else None, posterior)
 
     def _tweedie(self, u: Array, log_snr: Array) -> tuple[Array, Linear]:
-        """θ̂ and `v -> C v`."""
+        """θ̂ and `v -> C v`. Processes that start without any signal leave nothing to differentiate: there it is that of
+        the noisiest level."""
+        log_snr = jnp.maximum(log_snr, NOISE)
         a, s = signal_noise(log_snr)
         if self.isotropic:
             spread = s**2 * self.variance / (a**2 * self.variance + s**2)
