@@ -1,8 +1,8 @@
 """Metropolis-adjusted Langevin moves of many draws at once (Roberts & Tweedie 1996).
 
-Every draw is a chain of its own. The proposal `z' = z + (h²/2) C ∇ln π(z) + h C^{1/2} ξ` takes its covariance C from
-all draws, and h from the share of them that accepts, during the first half of the steps; then both are kept, so that
-the second half leaves the target as it is.
+Every draw is a chain of its own. The proposal `z' = z + (h²/2) C ∇ln π(z) + h C^{1/2} ξ`, its drift truncated, takes
+its covariance C from all draws, and h from the share of them that accepts, during the first half of the steps; then
+both are kept, so that the second half leaves the target as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ LogDensity = Callable[[Float[Array, "n m"]], Float[Array, " n"]]
 """`ln π` of every row, up to a constant; rows must not interact."""
 
 _ACCEPTANCE = 0.574  # at which Langevin proposals move fastest (Roberts & Rosenthal 1998)
+_STEEPEST = 3.0  # drift, in units of what is usual, √m: beyond it, proposals from tails overshoot and are refused
 _RIDGE = 1e-6  # of C, in units of its mean variance: few draws have a singular covariance
 
 
@@ -49,10 +50,10 @@ class Mala(eqx.Module):
             h = jnp.exp(log_step)
             move, choose = jr.split(jr.fold_in(key, index))
             noise = jr.normal(move, z.shape, z.dtype)
-            ahead = z + 0.5 * h**2 * (gradient @ root) @ root.T + h * noise @ root.T
+            ahead = z + (0.5 * h**2 * _truncated(gradient @ root) + h * noise) @ root.T
             there, slope = known(ahead)
             # the way back, in units of the noise
-            back = solve_triangular(root, (z - ahead).T, lower=True).T / h - 0.5 * h * slope @ root
+            back = solve_triangular(root, (z - ahead).T, lower=True).T / h - 0.5 * h * _truncated(slope @ root)
             log_ratio = there - value + 0.5 * jnp.sum(noise**2 - back**2, -1)
             # a start without density takes anything that has one
             log_ratio = jnp.where(value == -jnp.inf, jnp.where(there == -jnp.inf, -jnp.inf, 0.0), log_ratio)
@@ -69,6 +70,13 @@ class Mala(eqx.Module):
 
 
 State = tuple[Array, Array, Array, Array, Array]
+
+
+def _truncated(slope: Float[Array, "n m"]) -> Float[Array, "n m"]:
+    """Whitened gradients, none longer than `_STEEPEST √m` (Roberts & Tweedie 1996, MALTA)."""
+    longest = _STEEPEST * slope.shape[-1] ** 0.5
+    length = jnp.linalg.norm(slope, axis=-1, keepdims=True)
+    return slope * jnp.minimum(1.0, longest / jnp.maximum(length, 1e-30))
 
 
 def _root(z: Float[Array, "n m"]) -> Float[Array, "m m"]:
