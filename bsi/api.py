@@ -17,9 +17,7 @@ from bsi.dsl.span import Source
 from bsi.user_code import refusals
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike
-
+    from bsi.density import ArrayLike, NDArray
     from bsi.execute import Run
     from bsi.runtime.progress import Progress
     from bsi.runtime.store import Store
@@ -122,7 +120,7 @@ class Model:
         seed: int = 0,
         profile: Profile = "full",
         store: Store | None = None,
-    ) -> np.ndarray:
+    ) -> NDArray:
         """`ln p` of the law that `sample` draws from, in declared coordinates, by the flow ODE of its denoiser.
 
         Arguments:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bsi.compiler.ir import Param, Program, Sample
 from bsi.compiler.lower.supports import constraint
@@ -26,7 +26,7 @@ from bsi.runtime.store import Store
 
 def log_density(
     program: Program, store: Store, sample: str, params: Mapping[str, ArrayLike], at: Mapping[str, float], method: str
-) -> np.ndarray:
+) -> NDArray:
     """See `bsi.api.Model.log_density`."""
     node = program.samples.get(sample)
     if node is None or node.reference:
