@@ -63,7 +63,7 @@ def test_the_net_comes_from_the_prior(model):
     lowered, _ = model
     (train,) = lowered.program.trains.values()
     net = training_options(train).architecture
-    assert net == UNetArchitecture((2, 2, 1), width=8, levels=1, fourier=2, finest=4)
+    assert isinstance(net, UNetArchitecture) and net == UNetArchitecture((2, 2, 1), width=8, levels=1, fourier=2, finest=4)
     assert abs(2.0**net.finest * 2 / 17 / 2 - 1) < 0.1
 
 
@@ -79,7 +79,7 @@ def test_axes_need_no_matrix():
     assert standard(3072, axes=False).basis is None
 
 
-@pytest.mark.parametrize("power", [0.25, 1.0, 3.0])
+@pytest.mark.parametrize("power", [0.25, 3.0])
 def test_a_power_of_a_normal_law_needs_no_table(power):
     """N(0, 1/α) in closed form, against the quadrature that any law would get."""
     closed, table = NormalPrior(2, power), temper(lambda z: jnp.sum(norm.logpdf(z), -1), 2, power)
