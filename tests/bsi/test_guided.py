@@ -21,6 +21,7 @@ sample draws = smc(post) { route = guided, steps = 40, draws = 2_000, seed = 1 }
 """
 
 
+@pytest.mark.slow
 def test_a_conjugate_posterior(tmp_path):
     """Gamma and Poisson: gamma(2 + 11 beta, 1 + 3 beta), by a searched quantile; 2 000 draws, 4.5 standard errors of
     weighted ones and 2 % for 40 steps."""

@@ -85,7 +85,7 @@ sample d = dpmpp(post) { route = guided }
 """
 
 
-@pytest.mark.parametrize("alpha", [1.0, 2.0])
+@pytest.mark.parametrize("alpha", [pytest.param(1.0, marks=pytest.mark.slow), 2.0])
 def test_sets_holes_and_powers_together(alpha):
     """All linear and Gaussian: 20 000 draws against the closed form, 4.5 standard errors and .5 % of the solver's."""
     _, target = guided(TALL)
