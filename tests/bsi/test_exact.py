@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import bsi
 from tests.bsi.helpers import cli, edit, results, reused, write
@@ -60,6 +61,7 @@ def test_simulations_that_are_not_finite(folder):
     assert done.status == 3 and "R125" in done.err, done.err
 
 
+@pytest.mark.slow
 def test_a_prior_alone(folder):
     """Draws of a learned law with two modes: as many in each, 4.5 sigma of 400 draws and 1 000 simulations."""
     text = """bsi 1

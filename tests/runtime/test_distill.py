@@ -79,6 +79,7 @@ def test_draws_by_quadrature(fitted, method, steps):
     assert abs(np.mean(z > 0) - 0.5) < 0.06
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_a_teacher_too():
     """Before training a score network is the Gaussian of its regression, which the untrained map is already."""
     score = untrained(2, 3, SMALL, True, jr.key(0)).score

@@ -126,7 +126,11 @@ def test_two_modes_by_quadrature(adjust):
     assert info.effective[1] > 50 and info.gain > 1.0
 
 
-@pytest.mark.parametrize("sampler", [Ddim(200), DpmSolverPP(40), Heun(40)], ids=["ddim", "dpmpp", "heun"])
+@pytest.mark.parametrize(
+    "sampler",
+    [pytest.param(Ddim(200), marks=pytest.mark.slow), DpmSolverPP(40), pytest.param(Heun(40), marks=pytest.mark.slow)],
+    ids=["ddim", "dpmpp", "heun"],
+)
 def test_samplers_reach_the_mixture(sampler):
     """The law of a sampler's draws is that of the mixture itself: 4 000 draws, means of |z| and z within 4.5 sigma."""
     fit, _ = build(*square(2_000), jr.key(0), ExactOptions(rows=128, neighbours=128))
@@ -139,6 +143,7 @@ def test_samplers_reach_the_mixture(sampler):
         assert abs(one.mean() - many.mean()) < 4.5 * many.std() * np.sqrt(1 / 4_000 + 1 / 40_000) + 0.002
 
 
+@pytest.mark.slow
 def test_bandwidth_is_near_the_best_on_new_rows():
     """The choice loses at most .05 nats a row to the best of a grid, on 400 new simulations."""
     fit, info = build(*square(4_000), jr.key(0), ExactOptions(adjust=False, rows=256, neighbours=1_000))
@@ -180,7 +185,7 @@ def test_learned_prior_is_the_mixture_of_its_draws():
     assert jax.tree.structure(again) == jax.tree.structure(fit)
 
 
-@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (0.5, 2.0), (1.0, 0.3)])
+@pytest.mark.parametrize(("alpha", "beta"), [(0.5, 2.0), pytest.param(1.0, 0.3, marks=pytest.mark.slow)])
 def test_rows_compose(alpha, beta):
     """Ten rows at powers of a linear model, whose closed form is known: denoised within a tenth of a posterior sd. The
     number of rows multiplies errors of the regression of 20 000 simulations."""
