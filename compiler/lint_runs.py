@@ -75,8 +75,8 @@ def quantised(env: Environment, program: Program) -> None:
             if levels is not None:
                 env.report.add(
                     "W0424",
-                    f"all draws of `{name}` lie on {levels} levels: the density of such data has no bound, and its bits "
-                    "mean nothing",
+                    f"all draws of `{name}` lie on {levels} levels: the density of such data has no bound, and its "
+                    "bits mean nothing",
                     declaration.objective,
                     also=[(env.name_of(prior.name), "of these draws")],
                     help=f"give `{name}` bounds, and `{prior.name}` the option `levels`",

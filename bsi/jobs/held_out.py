@@ -58,4 +58,5 @@ def estimate(context: Context, check: Check) -> Estimate:
     own = source(context, node, context.folder(f"{node.name}.simulations") if stored else None)
     held = rows(context, node, own)
     fit, key = context.fit(node), jr.key(options["seed"])
+    assert isinstance(fit, Fit), "the checker lets no other fit through"
     return bits_per_dim(fit.score.denoise, elbo(node, prior), held, key, options["steps"])

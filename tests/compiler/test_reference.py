@@ -16,7 +16,10 @@ def example(section: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("section", ["Observation sets", "Sweeps", "Types", "Laws of laws", "Bayesian Sample Inference"])
+CLEAN = ["Observation sets", "Sweeps", "Types", "Laws of laws", "Bayesian Sample Inference"]
+
+
+@pytest.mark.parametrize("section", CLEAN)
 def test_examples_are_clean(section):
     assert codes(example(section)) == []
 
