@@ -63,7 +63,8 @@ def test_the_net_comes_from_the_prior(model):
     lowered, _ = model
     (train,) = lowered.program.trains.values()
     net = training_options(train).architecture
-    assert isinstance(net, UNetArchitecture) and net == UNetArchitecture((2, 2, 1), width=8, levels=1, fourier=2, finest=4)
+    assert isinstance(net, UNetArchitecture)
+    assert net == UNetArchitecture((2, 2, 1), width=8, levels=1, fourier=2, finest=4)
     assert abs(2.0**net.finest * 2 / 17 / 2 - 1) < 0.1
 
 

@@ -262,6 +262,7 @@ def test_shapes_and_sizes_are_known_before_anything_runs():
     assert parameter_count(2, 3, SMALL) == sum(leaf.size for leaf in trained)
 
 
+@pytest.mark.slow
 def test_an_image_is_learned_without_a_matrix():
     """Stripes that lie anywhere: after 300 steps of a small U-Net every draw is one, though no pixel knows which; and
     nothing that is kept grows with the square of the image."""
