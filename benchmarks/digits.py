@@ -39,7 +39,7 @@ from bsi.runtime.training import SCORE, AbstractObjective, Fit, LikelihoodBound,
 RESULTS = Path(__file__).parent / "results" / "digits"
 SEEDS = (1, 2, 3)
 EVALUATIONS = tuple(2**i for i in range(3, 11))
-METRICS = {"mmd2": "MMD²", "sliced": "sliced W"}
+METRICS = {"mmd2": ("1000 MMD²", 1_000), "sliced": ("sliced W", 1)}
 HELD_OUT, SETS = 360, 3  # digits to compare with, and sets of as many draws
 
 EXPONENTS = (3, 4)
@@ -129,7 +129,9 @@ class Judge:
         return np.tanh(images @ self.net.coefs_[0] + self.net.intercepts_[0])
 
     def __call__(self, images: np.ndarray) -> dict[str, float]:
-        """Means over sets of as many images as there are held-out ones."""
+        """Means over sets of as many images as there are held-out ones, of those that are finite."""
+        finite = np.isfinite(images).all(-1)
+        images = images[np.flatnonzero(finite)[np.arange(len(images)) % finite.sum()]]
         images = np.clip(np.round((images + 1) * 8), 0, 16) / 8 - 1  # digits have 17 levels, and so have draws
         sets = [images[i : i + HELD_OUT] for i in range(0, len(images) - HELD_OUT + 1, HELD_OUT)]
         reference, axes = self.features(self.test), self.axes.transform(self.test)
@@ -138,6 +140,7 @@ class Judge:
             "sliced": float(
                 np.mean([sliced_wasserstein(self.axes.transform(p), axes, resamples=2).value for p in sets])
             ),
+            "non_finite": float(1 - finite.mean()),
             "confident": float(np.mean(np.max(self.net.predict_proba(images), -1) > 0.9)),
         }
 
@@ -193,13 +196,13 @@ def measure() -> Iterator[Figure]:
             values = [run["bounds"][ruler]["value"] for run in runs]
             error = np.mean([run["bounds"][ruler]["standard_error"] for run in runs])
             yield Figure(f"digits, trained by {process}, {ruler} bound, ± {error:.3f} a fit", values, "", "bits/dim")
-    for metric, name in METRICS.items():
-        floors = [runs[0]["floor"][metric] for runs in found.values()][:1]
+    for metric, (name, unit) in METRICS.items():
+        floors = [unit * runs[0]["floor"][metric] for runs in found.values()][:1]
         yield Figure(f"digits, {name}, training digits (the floor)", floors, "")
         for sampler in ("own", "dpmpp"):
             for process, runs in found.items():
                 for n in runs[0][sampler]:
-                    values = [run[sampler][n][metric] for run in runs]
+                    values = [unit * run[sampler][n][metric] for run in runs]
                     yield Figure(f"digits, {name}, {process}, {sampler} sampler, {n} steps", values, "")
     _draw(found)
 
