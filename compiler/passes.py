@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from bsi.compiler.ir import Check, Options, Program, Sample, Train
+from bsi.compiler.ir import Check, Choice, Options, Program, Sample, Train
 
 Node = TypeVar("Node", Train, Sample, Check)
 
@@ -16,6 +16,7 @@ SMOKE: Mapping[str, Mapping[str, int]] = {
     "train": {"steps": 250, "simulations": 4_000, "batch": 256},
     "sample": {"draws": 400, "warmup": 200, "chains": 2},
     "check": {"draws": 400},
+    "correct": {"steps": 10, "moves": 2},
 }
 
 
@@ -45,8 +46,7 @@ def smoke(program: Program) -> Program:
     """The same program with simulations, steps and draws cut to `SMOKE`."""
 
     def cut(node: Node, noun: str) -> Node:
-        limits = SMOKE[noun]
-        return replace(node, options=tuple((k, _at_most(v, limits.get(k))) for k, v in node.options))
+        return replace(node, options=_cut(node.options, SMOKE[noun]))
 
     return replace(
         program,
@@ -56,7 +56,13 @@ def smoke(program: Program) -> Program:
     )
 
 
+def _cut(options: Options, limits: Mapping[str, int]) -> Options:
+    return tuple((name, _at_most(value, limits.get(name))) for name, value in options)
+
+
 def _at_most(value: Any, limit: int | None) -> Any:
+    if isinstance(value, Choice):
+        return replace(value, options=_cut(value.options, SMOKE["correct"]))
     if limit is None or value is None:
         return value
     return limit if value == "auto" else min(value, limit) if isinstance(value, int) else value

@@ -19,6 +19,18 @@ Denoiser = Callable[[Float[Array, "*b m"], Float[Array, ""]], Float[Array, "*b m
 """`(u, ln η) -> E[θ | u]` for a batch of VP states at one noise level: all that samplers and compositions ask for."""
 
 
+class Bounded(eqx.Module):
+    """A denoiser whose guesses stay within `±limit`, as means of data there must: a network asked at a noise level that
+    it hardly saw would leave them. Derivatives are the denoiser's own."""
+
+    denoiser: Denoiser
+    limit: float
+
+    def __call__(self, u: Float[Array, "*b m"], log_snr: Float[Array, ""]) -> Float[Array, "*b m"]:
+        guess = self.denoiser(u, log_snr)
+        return guess + jax.lax.stop_gradient(jnp.clip(guess, -self.limit, self.limit) - guess)
+
+
 class Residual(eqx.Module):
     """What is trained: the network and the embedding that stands for "no condition" (learned: zero is the mean row)."""
 

@@ -26,6 +26,7 @@ from bsi.runtime.particles import systematic
 from bsi.runtime.samplers import AbstractSampler, Ddim, FeynmanKac, PredictorCorrector
 from bsi.runtime.score import Denoiser
 
+SHARE = 0.02  # of the particles, at the step where their weights differ most
 DRIFT = 0.1  # sds by which means may still move in the second half of `mala`
 _SHAPES = 10.0  # k̂ is kept within ±10: a result is a finite number
 _FALLBACK = BLOCKS["correct", "mala"].option("steps").default
@@ -89,6 +90,10 @@ def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagn
         message = f"the importance weights of `{node.name}` have k̂ = {info['pareto_k']:.2f}, above {GOOD}"
         help = "they were not used: the draws are those of `mala`; train longer for weights that can be trusted"
         found.append(about(program, node.name, "W0436", message, help=help))
+    if info.get("effective_share", 1.0) < SHARE:
+        message = f"at one step of `{node.name}` no more than {info['effective_share']:.1%} of the particles counted"
+        help = "take more `steps` and `draws`; data that the prior finds unlikely need many"
+        found.append(about(program, node.name, "W0438", message, help=help))
     if info.get("drift", 0.0) > DRIFT:
         message = f"the draws of `{node.name}` were still moving: their mean by {info['drift']:.2f} sds"
         help = "give `correct = mala { steps = ... }` more steps, or train longer for a better start"

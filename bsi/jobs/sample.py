@@ -57,6 +57,9 @@ SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
 AMORTISED = {**SAMPLERS, "smc": lambda o: FeynmanKac(o["steps"], ess=o["ess"])}
 
 
+LEAST = ("effective_share", "importance_ess", "acceptance", "prior_effective")  # of which the smallest is the worst
+
+
 def composed(context: Context, node: Sample) -> ComposedPosterior | GuidedPosterior:
     """The denoisers that `node` samples with, from the fits in the store."""
     program, options = context.program, dict(node.options)
@@ -123,7 +126,8 @@ def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     scalars = [name for name, value in stats[0].items() if value.ndim == 0]  # the others have a value for every draw
     axes = {name: shape if name in scalars else (*shape, 1, *value.shape) for name, value in stats[0].items()}
     save_arrays(folder / STATS, {n: np.stack([s[n] for s in stats]).reshape(axes[n]) for n in stats[0]})
-    return {"sweeps": list(sweeps), "info": {name: max(float(s[name]) for s in stats) for name in scalars}}
+    worst = {name: (min if name in LEAST else max)(float(s[name]) for s in stats) for name in scalars}
+    return {"sweeps": list(sweeps), "info": worst}
 
 
 def _traced(node: Sample, point: dict[str, float]) -> dict[str, Array]:

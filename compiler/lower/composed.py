@@ -33,7 +33,7 @@ from bsi.runtime.composition import (
 )
 from bsi.runtime.exact import ExactFit
 from bsi.runtime.process import signal_noise
-from bsi.runtime.score import Denoiser, ScoreNetwork
+from bsi.runtime.score import Bounded, Denoiser, ScoreNetwork
 from bsi.runtime.training import Fit
 
 COMPOSITIONS = {"gauss": gauss, "jac": jac, "fnpse": fnpse, "sum": plain_sum}
@@ -79,7 +79,8 @@ class ComposedPosterior:
             return _standard_normal, {}
         if self._is_bare():
             law, x = next(((factor.law, x[0]) for factor, x in self.sets), (None, jnp.zeros(0)))
-            return self.fits[law].score.condition(x), {}
+            denoiser, limit = self.fits[law].score.condition(x), self.coordinates.limit
+            return denoiser if limit is None else Bounded(denoiser, limit), {}
         betas = [powers[id(factor)] for factor, _ in self.sets]
         betas = [beta[left] if beta.ndim else beta for beta, left in zip(betas, self.left, strict=True)]
         (alpha,) = [powers[id(factor)] for factor in self.posterior.factors if factor.kind == "prior"]

@@ -35,6 +35,7 @@ class Coordinates(abc.ABC):
     """
 
     gaussian: bool  # whether z ~ N(0, I) under the prior
+    limit: float | None = None  # of every entry of z, where the law of z stays within it
     affine = False  # whether `log_jacobian` is the same everywhere
 
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env):

@@ -97,6 +97,7 @@ class Quantised(Drawn):
     draws clipped to the bounds. So values may lie at a bound, and a pixel may be constant."""
 
     affine = True
+    limit = 1.0
 
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env, draws: Mapping[str, np.ndarray]):
         super().__init__(prior, params, data, draws)

@@ -22,7 +22,7 @@ from bsi.runtime.elbo import Bins, Elbo, low_discrepancy
 from bsi.runtime.metrics.base import Estimate
 
 STEPS = (25, 50, 100, 200, 400, 800, 1600)
-_LEAST, _NUMBERS = 4_096, 2**15  # estimates, and times m: the fewer coordinates, the noisier is their mean
+_LEAST, _NUMBERS = 1_024, 2**15  # estimates, and times m: the fewer coordinates, the noisier is their mean
 _BATCH = 512
 _BANDS = 32  # of ln p
 

@@ -23,6 +23,7 @@ from bsi.runtime.training.options import Checkpoint, Simulator, Table, TrainingI
 from bsi.runtime.training.pilot import SimulationError, clean, regression, standardise_rows
 
 _HELD_OUT_ROWS = 4096  # of fresh simulations, on fixed noise
+_HELD_OUT_IMAGES = 512  # each of them as dear as many rows, and telling as much
 _GATE_SE = 3.0  # the residual must beat the Gaussian by this many standard errors
 
 
@@ -146,7 +147,8 @@ def train(
 
     own_rows, held_rows = _apart(source, options.holdout, keys["held"])
     if table:
-        at = np.arange(max(1, _HELD_OUT_ROWS // len(held_rows[0])) * len(held_rows[0])) % len(held_rows[0])
+        wanted = _HELD_OUT_IMAGES if images else _HELD_OUT_ROWS
+        at = np.arange(max(1, wanted // len(held_rows[0])) * len(held_rows[0])) % len(held_rows[0])
         held_rows = tuple(v[at] for v in held_rows)
     else:
         made += len(held_rows[0])

@@ -12,6 +12,7 @@ from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.target import log_posterior
 from bsi.compiler.passes import with_seeds
 from bsi.compiler.plan import plan
+from bsi.jobs.correct import warnings
 from bsi.runtime.store import Store
 from tests.bsi.helpers import write
 from tests.compiler.helpers import compiled
@@ -99,3 +100,10 @@ def test_a_choice_is_written_out_and_is_part_of_the_key():
     other = compiled((MODEL + SLOW).replace("mala { steps = 60 }", "mala { steps = 61 }"))
     keys, others = ({job.name: job.key for job in plan(with_seeds(p, 0), Nothing())} for p in (program, other))
     assert {name for name in keys if keys[name] != others[name]} == {"moved"}
+
+
+def test_few_particles_that_count_are_told() -> None:
+    program = compiled(MODEL)
+    node = program.samples["moved"]
+    assert [warning.code for warning in warnings(program, node, {"effective_share": 0.005})] == ["W0438"]
+    assert warnings(program, node, {"effective_share": 0.4}) == []

@@ -11,6 +11,7 @@ import pytest
 from jax.scipy.stats import norm
 
 from bsi.compiler.analyse import compile_source
+from bsi.compiler.lower.composed import ComposedPosterior
 from bsi.compiler.lower.learned import Quantised
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.dsl.span import Source
@@ -56,6 +57,19 @@ def test_draws_are_clipped_and_yet_pulled(model):
     value, slope = jax.jvp(lambda z: space.to_params(z)["img"].ravel(), (jnp.array([-3.0, 3.0, 0, 0]),), (jnp.ones(4),))
     assert value[0] == -1.0 and value[1] == 16.0
     np.testing.assert_allclose(slope, 8.5)
+
+
+def test_guesses_stay_within_the_levels(model):
+    """A network asked where it was not trained may say anything; a mean of levels lies between them."""
+    lowered, _ = model
+    (train,) = lowered.program.trains.values()
+    fit = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 50.0, leaf.dtype), lowered.like(train))
+    wild = ComposedPosterior(lowered, lowered.program.posteriors["any"], "unconstrained", {None: fit}, "gauss")
+    denoiser, _ = wild.at({})
+    u = jr.normal(jr.key(0), (3, 4))
+    assert jnp.abs(fit.score.denoise(u, jnp.zeros(()), jnp.zeros(0))).max() > 1
+    value, slope = jax.jvp(lambda u: denoiser(u, jnp.zeros(())), (u,), (jnp.ones_like(u),))
+    assert jnp.abs(value).max() <= 1 + 1e-6 and jnp.any(slope != 0)
 
 
 def test_the_net_comes_from_the_prior(model):
