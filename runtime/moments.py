@@ -64,6 +64,7 @@ class MomentHead(eqx.Module):
         gaussian = self.gaussian.given(self.standardise(x))
         shift, factor = self.whitened(x)
         root = jnp.sqrt(gaussian.variance)
+        assert gaussian.basis is not None, "regressions have axes"
         half = (gaussian.basis / root[..., None, :]) @ factor
         return gaussian.mean + gaussian.unwhiten(root * shift), half @ jnp.swapaxes(half, -1, -2)
 

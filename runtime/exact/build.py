@@ -34,8 +34,8 @@ class ExactOptions:
 @dataclass(frozen=True)
 class ExactInfo:
     """`effective` are quantiles (5 %, 50 %) of the effective number of simulations of a row; `gain` is in nats a row
-    over the regression alone, by leave-one-out likelihood; `drawn` are components and neighbours of the prior where it is
-    learned, `flat` the columns of rows that are constant."""
+    over the regression alone, by leave-one-out likelihood; `drawn` are components and neighbours of the prior where it
+    is learned, `flat` the columns of rows that are constant."""
 
     simulations: int
     non_finite: int
