@@ -1,7 +1,7 @@
 """`# bsi: allow W0401`: warnings that the user has seen and means, on their line, or in the whole file.
 
-A comment allows on its own line, and on the line below when it stands alone; above the first declaration, in the whole
-file. Codes come first; what follows them is free text.
+A comment allows on its own line, on all lines of a block that ends there, and on the line below when it stands alone;
+above the first declaration, in the whole file. Codes come first; what follows them is free text.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bsi.compiler.report import suggest
+from bsi.dsl.chunks import CLOSERS
 from bsi.dsl.diagnostic import Diagnostic, Fix, Label
 from bsi.dsl.explain import codes
 from bsi.dsl.span import Source, Span
 from bsi.dsl.tokens import lex
+
+if TYPE_CHECKING:
+    from lark import Token
 
 COMMENT = re.compile(r"#\s*bsi\s*:\s*allow\b\s*(?P<codes>[^\s,]*([\s,]+[A-Za-z]{0,2}\d+\b)*)")
 LINT = re.compile(r"W04\d\d")
@@ -62,6 +67,7 @@ def _comments(source: Source) -> tuple[list[Allowed], list[Diagnostic]]:
         return [], []
     lexed, known = lex(source), [code for code in codes() if LINT.fullmatch(code)]
     first = next((token.start_pos or 0 for token in lexed.tokens if token.type != "_NEWLINE"), len(source.text))
+    opened = _blocks(lexed.tokens)
     allowed: list[Allowed] = []
     wrong: list[Diagnostic] = []
     for comment in lexed.comments:
@@ -71,7 +77,8 @@ def _comments(source: Source) -> tuple[list[Allowed], list[Diagnostic]]:
         start = comment.start_pos or 0
         line, column = source.line_and_column(start)
         alone = not source.line(line)[: column - 1].strip()
-        lines = None if start < first else frozenset({line, line + 1} if alone else {line})
+        here = {line, line + 1} if alone else {*range(opened.get(line, line), line + 1)}
+        lines = None if start < first else frozenset(here)
         words = list(re.finditer(r"[^\s,]+", match["codes"]))
         if not words:
             span = Span(start, start + len(comment.rstrip()), source.file)
@@ -86,6 +93,19 @@ def _comments(source: Source) -> tuple[list[Allowed], list[Diagnostic]]:
             else:
                 wrong.append(_unknown(word[0], span, known))
     return allowed, wrong
+
+
+def _blocks(tokens: Sequence[Token]) -> dict[int, int]:
+    """For each line that a bracket of an earlier one is closed on, the first such line."""
+    open_lines: list[int] = []
+    out: dict[int, int] = {}
+    for token in tokens:
+        line = token.line or 0
+        if token.type in CLOSERS:
+            open_lines.append(line)
+        elif token.type in CLOSERS.values() and open_lines:
+            out[line] = min(open_lines.pop(), out.get(line, line))
+    return out
 
 
 def _unknown(code: str, span: Span, known: Sequence[str]) -> Diagnostic:

@@ -193,7 +193,7 @@ def train(
         refined, _, more, worse = regress(2, min(options.refine, 4 * budget))
         made, bad = made + more, bad + worse
         own = tuple(posterior if gate else refined for gate in gates)
-        fit = eqx.tree_at(lambda f: (f.score.posterior, f.moments.gaussian)[: len(own)], fit, own)
+        fit = eqx.tree_at(_gaussians, fit, own)
     info = TrainingInfo(
         train_loss=np.asarray(state.train_loss),
         held_out_loss=np.asarray(state.held_out_loss),
@@ -206,6 +206,11 @@ def train(
         failed=failed,
     )
     return (None if failed else fit), info
+
+
+def _gaussians(fit: Fit) -> tuple[Any, ...]:
+    """The regression below each head."""
+    return (fit.score.posterior,) if fit.moments is None else (fit.score.posterior, fit.moments.gaussian)
 
 
 def held_out(

@@ -95,6 +95,8 @@ ALLOWED = [
     ("let a = 1  # bsi: allow W0401 a leftover\n", []),
     ("# bsi: allow W0401, W0418\nlet a = 1\n", ["W0411"]),
     ("# bsi: allow W0401\n\nlet a = 1\n", ["W0411", "W0401"]),
+    ("let a = [\n  1,\n  [2, 3][0]\n]  # bsi: allow W0401\n", []),
+    ("let a = [\n  1,\n  2  # bsi: allow W0401\n]\n", ["W0401", "W0411"]),
     ("let b = 2  # bsi: allow W0401\nlet a = 1\n", ["W0401"]),
     ("let a = 1  # bsi: allow\n", ["W0401", "W0410"]),
     ("let a = 1  # bsi: allow unused\n", ["W0401", "W0410"]),
