@@ -11,10 +11,11 @@ from tests.bsi.helpers import ROOT, cli, results, reused
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*/*.bsi") if path.stem == path.parent.name)
 
-IMAGES = {"digits", "photos"}  # XLA takes a minute or so to compile a U-Net, its gradient and its samplers
+# XLA takes a minute or so to compile a U-Net, or the solver of differential equations with all its gradients
+SLOW = {"digits", "photos", "lynx_hare", "learned_prior"}
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in IMAGES else ()) for n in EXAMPLES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in EXAMPLES])
 def test_an_example_runs(folder, name):
     shutil.copytree(ROOT / "examples" / name, folder / name)
     file = f"{name}/{name}.bsi"
