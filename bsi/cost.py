@@ -88,6 +88,8 @@ def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
     parameters = lowered.parameter_count(train)
     return {
         "words": f"{options.steps:_} steps × {options.batch} of {source}, {parameters:_} parameters",
+    rows = dict(train.options).get("rows", 1)
+    source += f" of {rows} rows" if rows > 1 else ""
         "simulations": options.steps * options.batch if source.startswith("fresh") else None,
         "parameters": parameters,
     }
@@ -96,6 +98,14 @@ def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
 def _reference(program: Program, sample: Sample) -> dict[str, Any]:
     options = dict(sample.options)
     if "chains" not in options:
+def _distilling(train: Train, lowered: LoweredModel) -> dict[str, Any]:
+    options, parameters = distill_options(train), distilled_parameters(lowered, train)
+    learned = f"{options.rows:_} draws of `{train.teacher}`" if options.method == "regression" else f"`{train.teacher}`"
+    training = options.training
+    words = f"{training.steps:_} steps × {training.batch} of {learned}, {parameters:_} parameters"
+    return {"words": words, "parameters": parameters}
+
+
         kind = "stored" if sample.method == "stored" else "exact"
         words = f"{options['draws']:_} {kind} draws{_times(_points(program, sample))}"
         return {"words": words, "draws": options["draws"] * _points(program, sample)}

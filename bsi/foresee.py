@@ -88,7 +88,7 @@ def _train(program: Program, lowered: LoweredModel, name: str) -> int:
     options = training_options(train)
     batch = min(options.batch, _MOST)
     z, x = _rows(lowered, train, batch)
-    if options.missing is not None:
+    if options.partial:
         x = jax.ShapeDtypeStruct((batch, 2 * x.shape[1]), x.dtype)  # rows `(x, seen)`
 
     def losses(fit: Fit, z: Any, x: Any, log_snr: Any) -> Any:

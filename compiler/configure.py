@@ -132,9 +132,9 @@ def above(
     )
 
 
-def default_net() -> Net:
-    defaults = {option.name: option.default for option in BLOCKS["net", DEFAULT_NET].options}
-    return Net("", DEFAULT_NET, tuple(sorted(defaults.items())))
+def default_net(kind: str = DEFAULT_NET) -> Net:
+    defaults = {option.name: option.default for option in BLOCKS["net", kind].options}
+    return Net("", kind, tuple(sorted(defaults.items())))
 
 
 def unknown_option(env: Environment, name: ast.Name, kind: str, schema: Block) -> None:

@@ -107,16 +107,17 @@ def _implied(train: Train) -> str:
 
 
 def _decided(train: Train) -> dict[str, str]:
-    """What follows from other declarations: the size of a table, whether entries are hidden, precisions of a bound."""
+    """What follows from other declarations: the size of a table, whether entries are hidden, precisions of a bound,
+    rows of a set."""
     options = dict(train.options)
-    names = ("simulations", "missing", "initial_precision", "final_precision")
+    names = ("simulations", "missing", "initial_precision", "final_precision", "rows")
     return {name: _value(options[name]) for name in names if options.get(name) is not None}
 
 
 def _chosen(sample: Sample) -> dict[str, str]:
-    """What `auto` means for a sampler: its route, and the covariance of that route."""
+    """What `auto` means for a sampler: its route, the covariance of that route, the rows of its sets."""
     options = dict(sample.options)
-    return {name: _value(options[name]) for name in ("route", "covariance", "correct") if options.get(name)}
+    return {name: _value(options[name]) for name in ("route", "covariance", "correct", "compose") if options.get(name)}
 
 
 def _net(net: Net) -> str:

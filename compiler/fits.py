@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bsi.compiler import bounds, configure, exact, likelihood_laws, missing, networks, prior_laws
+from bsi.compiler import bounds, configure, distill, exact, likelihood_laws, missing, networks, prior_laws, row_sets
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import NO_NET, Options, Prior, Simulator, Train
 from bsi.compiler.options import BLOCKS
@@ -53,7 +53,10 @@ def _train(env: Environment, declaration: ast.Train) -> Train | None:
         return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, NO_NET, settled)
     given = next((item for item in declaration.options.items if item.name.id == "network"), None)
     chosen = dict(options)["network"]
-    network = networks.network(env, found.prior, found.likelihood, given, chosen, declaration.objective)
+    rows = dict(options).get("rows", 1)
+    if not row_sets.possible(env, declaration.options, "rows", found.prior, found.likelihood, rows):
+        return None
+    network = networks.network(env, found.prior, found.likelihood, given, chosen, declaration.objective, rows)
     if network is None:
         return None
     return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, network, settled)
@@ -212,14 +215,19 @@ def _laws(env: Environment, declaration: ast.Train) -> Laws | None:
 # ---------------------------------------------------------------- fits that a sampler leaves out
 
 
-def default(env: Environment, declaration: ast.Sample, wanted: Laws, implied: dict[str, Train]) -> str | None:
-    """The name of a fit that a sampler leaves out: the only one declared for its laws, or one put in `implied`."""
+def default(
+    env: Environment, declaration: ast.Sample, wanted: Laws, implied: dict[str, Train], rows: int = 1
+) -> str | None:
+    """The name of a fit that a sampler leaves out: the only one declared for its laws, or one put in `implied`. Fits of
+    sets of `rows` rows come first, if it needs them."""
     declared = [d for d in env.all(ast.Train) if laws(env, d) == wanted]
     if len(declared) > 1:
         names = [d.name.id for d in declared]
         env.report.add(
             "E0510",
             f"{listed(names)} are fits of the laws of this posterior: say which to use",
+    if rows > 1:
+        declared = [d for d in declared if (fit := train(env, d)) and row_sets.of(fit) >= rows] or declared
             declaration.method,
             also=[(d.name, "declared here") for d in declared],
             help=f"add its name, for example `{names[0]}`, to the arguments",
@@ -228,9 +236,9 @@ def default(env: Environment, declaration: ast.Sample, wanted: Laws, implied: di
     if declared:
         env.used.add(declared[0].name.id)
         return declared[0].name.id if train(env, declared[0]) else None
-    taken = next(
-        (t.name for t in implied.values() if (t.prior, t.likelihood) == (wanted.prior, wanted.likelihood)), None
-    )
+    rows = rows if wanted.likelihood else 1
+    same = (wanted.prior, wanted.likelihood, rows)
+    taken = next((t.name for t in implied.values() if (t.prior, t.likelihood, row_sets.of(t)) == same), None)
     if taken:
         return taken
     name = f"fit_{wanted.likelihood or wanted.prior}".replace(".", "_")
@@ -239,10 +247,13 @@ def default(env: Environment, declaration: ast.Sample, wanted: Laws, implied: di
     while name in env.declarations or name in implied:
         name += "_"
     block = BLOCKS["train", "score"]
-    options = tuple(sorted((o.name, o.default) for o in block.options if o.name != "network"))
-    options = _resolved(env, wanted, missing.settled(env, wanted.likelihood, options))
-    network = networks.network(env, wanted.prior, wanted.likelihood, None, None, declaration.method)
+    name += f"_{rows}" if rows > 1 else ""
+    defaults = {o.name: o.default for o in block.options if o.name != "network"} | {"rows": rows}
+    options = _resolved(env, wanted, missing.settled(env, wanted.likelihood, tuple(sorted(defaults.items()))))
+    network = networks.network(env, wanted.prior, wanted.likelihood, None, None, declaration.method, rows)
     if network is None:
+    if not row_sets.possible(env, declaration.options, "compose", wanted.prior, wanted.likelihood, rows):
+        return None
         return None
     implied[name] = Train(name, "score", wanted.prior, wanted.likelihood, network, options, True)
     return name

@@ -14,6 +14,7 @@ from bsi.compiler import (
     posteriors,
     routes,
     stored,
+    row_sets,
 )
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Posterior, Sample, Train
@@ -68,13 +69,17 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
         _has_density(env, method, first, "correct") and missing.has_marginals(env, method, found)
     ):
         return None
-    used = _fits(env, declaration, found, given, route, implied)
+    used = _fits(env, declaration, found, given, route, implied, row_sets.implied(settled))
     if used is None:
         return None
     if dict(settled)["correct"] is None:
         _lint_sum(env, declaration, found, dict(settled)["compose"])
         _lint_power(env, declaration, found)
-    return Sample(declaration.name.id, method.function.id, found.name, used, route, settled, False)
+    names = tuple(fit.name for fit in used)
+    return Sample(declaration.name.id, method.function.id, found.name, names, route, settled, False)
+    settled = row_sets.settled(env, declaration, settled, used)
+    if settled is None:
+        return None
 
 
 def _use(env: Environment, method: ast.Call) -> None:
@@ -169,9 +174,10 @@ def _fits(
     given: list[tuple[ast.Name, fits.Laws]],
     route: str,
     implied: dict[str, Train],
-) -> tuple[str, ...] | None:
+    rows: int,
+) -> list[Train] | None:
     """One fit for each likelihood of the posterior, or on the route `guided` one of a learned prior: named, else the
-    only one declared for its laws, else implied."""
+    only one declared for its laws, else implied, of sets of `rows` rows."""
     priors = [factor.law for factor in posterior.factors if factor.kind == "prior"]
     likelihoods = list(dict.fromkeys(factor.law for factor in posterior.factors if factor.kind == "likelihood"))
     if len(priors) > 1:
@@ -196,13 +202,14 @@ def _fits(
             env.report.add("E0505", message, name, also=[(env.name_of(name.id), "declared here")])
             return None
         chosen[found] = name
-    names = [chosen[w].id if w in chosen else fits.default(env, declaration, w, implied) for w in wanted]
+    names = [chosen[w].id if w in chosen else fits.default(env, declaration, w, implied, rows) for w in wanted]
     declared = _declared_trains(env, names)
     if not all(names) or not missing.seen(env, declaration.method, posterior, declared):
         return None
-    trains = [*declared, *(implied[name] for name in names if name in implied)]
+    known = implied | {fit.name: fit for fit in declared}
+    trains = [known[name] for name in names if name in known]
     good = _one_space(env, declaration, trains) and _composable(env, declaration, posterior, trains)
-    return tuple(name for name in names if name) if good else None
+    return trains if good else None
 
 
 def _composable(env: Environment, declaration: ast.Sample, posterior: Posterior, trains: list[Train]) -> bool:

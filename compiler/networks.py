@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bsi.compiler import configure, images, likelihood_laws, prior_laws, unknowns
+from bsi.compiler import configure, images, likelihood_laws, prior_laws, row_sets, unknowns
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Net, Prior
 from bsi.compiler.report import listed
@@ -13,19 +13,28 @@ from bsi.dsl import ast
 
 
 def network(
-    env: Environment, prior: str, likelihood: str | None, given: ast.Option | None, chosen: Net | None, at: ast.Node
+    env: Environment,
+    prior: str,
+    likelihood: str | None,
+    given: ast.Option | None,
+    chosen: Net | None,
+    at: ast.Node,
+    rows: int = 1,
 ) -> Net | None:
     """The net of a fit of these laws; None after a report.
 
-    **Arguments:** `chosen` is the net that the fit's option `given` names, if any; `at` is where else to point.
+    **Arguments:** `chosen` is the net that the fit's option `given` names, if any; `at` is where else to point; `rows`
+    are those of a simulation.
     """
     law = env.declarations.get(prior)
     found = prior_laws.prior(env, law) if isinstance(law, ast.Prior) else None
     if chosen is None and found is not None and found.learned and found.learned.network:
         chosen = found.learned.network
         given = _option_of(law)
-    chosen = chosen or configure.default_net()
     place = given or at
+    if rows > 1 and likelihood is not None:
+        return row_sets.network(env, likelihood, chosen or configure.default_net(row_sets.NET), place, rows)
+    chosen = chosen or configure.default_net()
     if chosen.kind == "set":
         return _of_sets(env, likelihood, place, chosen)
     if chosen.kind in images.NETS:

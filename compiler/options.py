@@ -70,7 +70,7 @@ def _words(*names: str) -> dict[str, Any]:
 SEED = Option("seed", "int", None, "seed; none: derived from the run's seed and this name", lower=0, words=NONE)
 DRAWS = Option("draws", "int", 4_000, "number of draws", lower=1)
 _COMPOSITIONS = ("gauss", "jac", "fnpse", "sum")
-COMPOSE = Option("compose", "word", "gauss", "how scores of several factors combine", words=_words(*_COMPOSITIONS))
+COMPOSE = Option("compose", "choice", "gauss", "how scores of several factors combine", words=_words(*_COMPOSITIONS))
 CORRECT = Option("correct", "choice", None, "what removes the bias of powers, many rows, or a network", words=NONE)
 ROUTE = Option(
     "route",
@@ -201,6 +201,17 @@ _TRAINING = (
     SEED,
 )
 
+_ROWS = Option(
+    "rows",
+    "int",
+    1,
+    "rows of a simulation, of which a network of sets sees any number: for `compose = partial`",
+    lower=1,
+    upper=64,
+)
+
+_OF_STEPS = ("steps", "batch", "learning_rate", "ema", "weight_decay")
+
 BLOCKS: dict[tuple[str, str], Block] = {
     ("net", "mlp"): Block(
         (_WIDTH, Option("depth", "int", 3, "number of hidden layers", lower=1), _ACTIVATION), "fully connected layers"
@@ -251,7 +262,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
         "a transformer of patches: for a param that is an image",
     ),
     ("train", "score"): Block(
-        _TRAINING, "denoising score matching: one network for prior and posterior", "a prior and a likelihood"
+        (*_TRAINING, _ROWS), "denoising score matching: one network for prior and posterior", "a prior and a likelihood"
     ),
     ("train", "exact"): Block(
         (
@@ -409,6 +420,20 @@ BLOCKS: dict[tuple[str, str], Block] = {
         (*_CHAINS, Option("max_tree_depth", "int", 10, "doublings of a trajectory", lower=1, upper=20), *_START, SEED),
         "NumPyro's no-U-turn sampler",
         "a posterior",
+    ("compose", "partial"): Block(
+        (
+            Option(
+                "n_max",
+                "int",
+                "auto",
+                "rows of a set at most; auto: as many as the fits take, or 4 of a fit that nobody declared",
+                lower=2,
+                upper=64,
+                words=_words("auto"),
+            ),
+        ),
+        "gauss over sets of rows, by a fit that has seen sets: fewer factors, each closer to a Gaussian",
+    ),
         reference=True,
     ),
     ("sample", "hmc"): Block(
@@ -569,10 +594,9 @@ BLOCKS: dict[tuple[str, str], Block] = {
 LATER: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
     "net": frozenset({"transformer"}),
-    "train": frozenset({"distill", "flow_map"}),
-    "sample": frozenset({"one_step"}),
-    "check": frozenset({"sbc", "tarp", "lc2st", "psis", "power_sensitivity"}),
-    "compose": frozenset({"partial"}),
+    "train": frozenset(),
+    "sample": frozenset(),
+    "check": frozenset({"sbc", "tarp", "psis"}),
     "covariance": frozenset({"sampled"}),
     "option": frozenset(),
 }

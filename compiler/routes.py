@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bsi.compiler import fits, likelihood_laws
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Options, Posterior
+from bsi.compiler.ir import Choice, Options, Posterior
 from bsi.compiler.options import COMPOSE
 from bsi.compiler.report import listed
 from bsi.compiler.simulator_calls import outside_jax
@@ -52,8 +52,10 @@ def settled(env: Environment, declaration: ast.Sample, options: Options, route: 
     for name, wrong in (("covariance", values["covariance"] not in known), ("compose", combined)):
         if wrong:
             help = f"use {listed(known, 'or')}" if name == "covariance" else "remove it: no scores are combined"
+            value = values[name]
+            said = value.name if isinstance(value, Choice) else value
             env.report.add(
-                "E0529", f"`{name} = {values[name]}` means nothing on the route `{route}`", given[name], help=help
+                "E0529", f"`{name} = {said}` means nothing on the route `{route}`", given[name], help=help
             )
             return None
     return tuple(sorted(values.items()))

@@ -142,6 +142,22 @@ def joint(gram: np.ndarray, count: float, m: int) -> PartialGaussian:
     return PartialGaussian(*(jnp.asarray(part, jnp.float32) for part in parts))
 
 
+def exchangeable(gram: np.ndarray, rows: int, m: int) -> np.ndarray:
+    """The same statistics of features that are `rows` rows of one law, as if each had stood at every place."""
+    q = (len(gram) - 1 - m) // rows
+    where = slice(1, 1 + rows * q)
+    out = np.array(gram, np.float64)
+    pairs = out[where, where].reshape(rows, q, rows, q)
+    own = np.einsum("iaib->ab", pairs) / rows
+    other = (pairs.sum((0, 2)) - rows * own) / (rows * (rows - 1))
+    out[where, where] = np.kron(np.eye(rows), own - other) + np.kron(np.ones((rows, rows)), other)
+    for rest in (slice(0, 1), slice(where.stop, None)):
+        mean = out[rest, where].reshape(-1, rows, q).mean(1)
+        out[rest, where] = np.tile(mean, rows)
+        out[where, rest] = out[rest, where].T
+    return out
+
+
 def _moments(gram: np.ndarray, count: float) -> tuple[np.ndarray, np.ndarray]:
     gram = np.asarray(gram, np.float64)
     mean = gram[0, 1:] / count

@@ -16,26 +16,30 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.gaussian import Gaussian, PartialGaussian
 from bsi.runtime.nets.base import Linear
+from bsi.runtime.nets.sets import SetArchitecture, SetEmbedding
 from bsi.runtime.standardise import PartialStandardiser, Standardiser
 
 _LOG_RANGE = 8.0  # precisions stay within e^±16 of the regression's
 
 
 class MomentNetwork(eqx.Module):
-    """Features to the mean's shift and the entries of a lower triangle; all zero before training."""
+    """Features to the mean's shift and the entries of a lower triangle; all zero before training. Of sets of rows it
+    sees an embedding."""
 
+    embed: SetEmbedding | None
     first: Linear
     second: Linear
     readout: Linear
 
-    def __init__(self, m: int, p: int, width: int, key: PRNGKeyArray):
+    def __init__(self, m: int, p: int, width: int, key: PRNGKeyArray, sets: SetArchitecture | None = None):
         keys = jr.split(key, 3)
-        self.first = Linear(p, width, keys[0])
+        self.embed = None if sets is None else SetEmbedding(p, sets, jr.fold_in(key, 1))
+        self.first = Linear(p if sets is None else 2 * sets.embed, width, keys[0])
         self.second = Linear(width, width, keys[1], gain=math.sqrt(2.0))
         self.readout = Linear(width, m + m * (m + 1) // 2, keys[2], gain=0.0)
 
     def __call__(self, features: Float[Array, "*b p"]) -> Float[Array, "*b k"]:
-        h = jax.nn.silu(self.first(features))
+        h = jax.nn.silu(self.first(features if self.embed is None else self.embed(features)))
         return self.readout(h + jax.nn.silu(self.second(h)))
 
 

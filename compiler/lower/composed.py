@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
-from bsi.compiler.ir import Factor, Posterior
+from bsi.compiler.ir import Choice, Factor, Posterior
 from bsi.compiler.lower.coordinates import Coordinates
 from bsi.compiler.lower.missing import features
 from bsi.compiler.lower.model import LoweredModel
@@ -24,6 +25,7 @@ from bsi.runtime.composition import (
     TiltedPrior,
     fnpse,
     gauss,
+    grouped,
     is_separable,
     jac,
     make_rows,
@@ -36,7 +38,7 @@ from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Bounded, Denoiser, ScoreNetwork
 from bsi.runtime.training import Fit
 
-COMPOSITIONS = {"gauss": gauss, "jac": jac, "fnpse": fnpse, "sum": plain_sum}
+COMPOSITIONS = {"gauss": gauss, "jac": jac, "fnpse": fnpse, "sum": plain_sum, "partial": gauss}
 
 
 class ImproperPower(ValueError):
@@ -49,12 +51,20 @@ class NoScore(ValueError):
 
 class ComposedPosterior:
     """Denoisers of `posterior` at every point of its sweeps. `fits` has one entry a likelihood, `kind` is the kind of
-    coordinates they were trained in."""
+    coordinates they were trained in, `compose` an option's value."""
 
     def __init__(
-        self, model: LoweredModel, posterior: Posterior, kind: str, fits: Mapping[Any, Fit | ExactFit], compose: str
+        self,
+        model: LoweredModel,
+        posterior: Posterior,
+        kind: str,
+        fits: Mapping[Any, Fit | ExactFit],
+        compose: str | Choice,
     ):
         self.model, self.posterior, self.fits = model, posterior, fits
+        name, self.n_max = compose, 1
+        if isinstance(compose, Choice):
+            name, self.n_max = compose.name, dict(compose.options)["n_max"]
         (prior,) = [factor.law for factor in posterior.factors if factor.kind == "prior"]
         self.coordinates = model.coordinates(prior, kind)
         likelihoods = [factor for factor in posterior.factors if factor.kind == "likelihood"]
@@ -63,7 +73,7 @@ class ComposedPosterior:
         self.left = [left for _, left in rows]
         (self.prior_power,) = [f.power for f in posterior.factors if f.kind == "prior"]
         self._log_prior = jnp.vectorize(_log_base(self.coordinates), signature="(m)->()")
-        self._build = eqx.filter_jit(lambda prior, rows: COMPOSITIONS[compose](prior, rows))
+        self._build = eqx.filter_jit(lambda prior, rows: COMPOSITIONS[name](prior, rows))
 
     def at(self, point: dict[str, float]) -> tuple[Denoiser, dict[str, Any]]:
         """The denoiser at one point of the sweeps, and statistics of how it was made.
@@ -78,18 +88,26 @@ class ComposedPosterior:
         if self._is_bare() and not self.fits:
             return _standard_normal, {}
         if self._is_bare():
-            law, x = next(((factor.law, x[0]) for factor, x in self.sets), (None, jnp.zeros(0)))
+            sets = [(factor.law, self._factors(factor, x, jnp.ones(()))[0][0]) for factor, x in self.sets]
+            law, x = next(iter(sets), (None, jnp.zeros(0)))
             denoiser, limit = self.fits[law].score.condition(x), self.coordinates.limit
             return denoiser if limit is None else Bounded(denoiser, limit), {}
         betas = [powers[id(factor)] for factor, _ in self.sets]
         betas = [beta[left] if beta.ndim else beta for beta, left in zip(betas, self.left, strict=True)]
         (alpha,) = [powers[id(factor)] for factor in self.posterior.factors if factor.kind == "prior"]
-        rows = [_make_rows(self.fits[factor.law], x, beta) for (factor, x), beta in zip(self.sets, betas, strict=True)]
-        composed = self._build(self._prior(alpha), [*rows, *self._learned_prior(alpha, betas)])
+        sets = [self._factors(factor, x, beta) for (factor, x), beta in zip(self.sets, betas, strict=True)]
+        rows = [_make_rows(self.fits[factor.law], *own) for (factor, _), own in zip(self.sets, sets, strict=True)]
+        composed = self._build(self._prior(alpha), [*rows, *self._learned_prior(alpha, rows)])
         notes = {"repaired": composed.repaired, "projected": composed.projected}
         if isinstance(composed.prior, TiltedPrior):
             notes["prior_effective"] = composed.prior.effective
         return composed, notes
+
+    def given(self, rows: Sequence[Array]) -> ComposedPosterior:
+        """The same posterior of other data: rows of every set as its fit takes them, which may be traced."""
+        other = copy.copy(self)
+        other.sets = [(factor, x) for (factor, _), x in zip(self.sets, rows, strict=True)]
+        return other
 
     def _rows(self, factor: Factor) -> tuple[Float[Array, "n p"], np.ndarray]:
         """Rows as the fit takes them, and which rows of the set they are."""
@@ -97,11 +115,18 @@ class ComposedPosterior:
         rows, seen = self.model.rows(factor.observation), self.model.seen(factor.observation)
         return features(rows, seen, self.fits[factor.law].partial)
 
+    def _factors(self, factor: Factor, x: Array, beta: Array) -> tuple[Array, Array]:
+        """What the fit is conditioned on, factor by factor, and the power of each: rows, or sets of them."""
+        width = self.fits[factor.law].set_rows
+        if width == 1:
+            return x, beta
+        return grouped(x, np.broadcast_to(beta, len(x)), self.n_max, width)
+
     def _is_bare(self) -> bool:
-        """One row, or the prior alone, and all powers one: nothing is composed."""
+        """One row, one set that a fit takes whole, or the prior alone, and all powers one: nothing is composed."""
         ones = all(f.power.op == "const" and f.power.value == 1 for f in self.posterior.factors)
         alone = None in self.fits or not self.fits
-        return ones and [len(x) for _, x in self.sets] == ([] if alone else [1])
+        return ones and [-(-len(x) // self.n_max) for _, x in self.sets] == ([] if alone else [1])
 
     @cached_property
     def _separable(self) -> bool:
@@ -122,11 +147,11 @@ class ComposedPosterior:
             raise ImproperPower(f"the prior to the power {float(alpha):g} is improper in {', '.join(bad)}")
         return tempered
 
-    def _learned_prior(self, alpha: Array, betas: list[Array]) -> list[Rows]:
+    def _learned_prior(self, alpha: Array, rows: list[Rows]) -> list[Rows]:
         """In coordinates in which the prior is not N(0, I) it is a factor of its own, `(q/N)^(α - Σβ)`."""
         if self.coordinates.gaussian:
             return []
-        total = sum(jnp.sum(jnp.broadcast_to(b, (len(x),))) for b, (_, x) in zip(betas, self.sets, strict=True))
+        total = sum(jnp.sum(own.powers) for own in rows)
         score = next(iter(self.fits.values())).score
         return [
             Rows(

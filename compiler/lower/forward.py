@@ -60,18 +60,20 @@ def log_likelihood(
 
 
 class Forward:
-    """`simulate(key, n)` draws n pairs in working coordinates and flattened rows; see `runtime.training.Simulator`."""
+    """`simulate(key, n)` draws n pairs in working coordinates and flattened rows, or sets of `rows` rows one after the
+    other; see `runtime.training.Simulator`."""
 
-    def __init__(self, coordinates: Coordinates, likelihood: Likelihood, data: Env):
-        self.coordinates, self.likelihood, self.data = coordinates, likelihood, data
-        self.m, self.p = coordinates.m, math.prod(likelihood.shape)
+    def __init__(self, coordinates: Coordinates, likelihood: Likelihood, data: Env, rows: int = 1):
+        self.coordinates, self.likelihood, self.data, self.rows = coordinates, likelihood, data, rows
+        self.m, self.p = coordinates.m, rows * math.prod(likelihood.shape)
 
     def simulate(self, key: PRNGKeyArray, n: int) -> tuple[Float[Array, "n m"], Float[Array, "n p"]]:
         def one(key: PRNGKeyArray) -> tuple[Array, Array]:
             prior, row = jr.split(key)
             z, params = self.coordinates.draw(prior)
-            x = draw_row(self.likelihood, row, params, self.data)
-            return z, jnp.ravel(x).astype(z.dtype)
+            keys = [row] if self.rows == 1 else jr.split(row, self.rows)
+            x = [jnp.ravel(draw_row(self.likelihood, key, params, self.data)) for key in keys]
+            return z, jnp.concatenate(x).astype(z.dtype)
 
         return jax.vmap(one)(jr.split(key, n))
 

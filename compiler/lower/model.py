@@ -71,7 +71,8 @@ class LoweredModel:
 
     def _forward(self, train: Train, space: Coordinates) -> Forward | PriorAlone:
         law, _ = self.laws(train)
-        return PriorAlone(space) if law is None else Forward(space, law, self.data)
+        rows = dict(train.options).get("rows", 1)
+        return PriorAlone(space) if law is None else Forward(space, law, self.data, rows)
 
     def laws(self, train: Train) -> tuple[Likelihood | None, Prior]:
         """What a fit learns: its likelihood, unless it learns a prior alone, and its prior."""

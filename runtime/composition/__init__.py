@@ -6,7 +6,6 @@ from bsi.runtime.composition.bridges import plain_sum as plain_sum
 from bsi.runtime.composition.gauss import gauss as gauss
 from bsi.runtime.composition.jac import jac as jac
 from bsi.runtime.composition.partial import grouped as grouped
-from bsi.runtime.composition.partial import ungrouped as ungrouped
 from bsi.runtime.composition.rows import Rows as Rows
 from bsi.runtime.composition.rows import make_rows as make_rows
 from bsi.runtime.composition.tempered import AbstractPrior as AbstractPrior

@@ -1,31 +1,39 @@
 """Composition `partial`: few factors of several rows each (arXiv 2404.07593, §4.3).
 
 A network that is conditioned on sets of up to `n_max` rows leaves `n/n_max` factors to compose instead of n, each
-closer to a Gaussian. Sets stand in a row of their own: the rows one after the other, then which of them are there.
+closer to a Gaussian. A set is a row of its own, wide enough for the most rows that a network takes: what is not there
+is not seen.
 """
 
 from __future__ import annotations
 
-import math
-
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
-def grouped(x: Float[Array, "n p"], n_max: int) -> Float[Array, "k q"]:
-    """Rows in as few sets of `n_max` as hold them, (⌈n/n_max⌉, n_max (p + 1)), in order; sizes differ by one at most.
+def grouped(
+    rows: Float[Array, "n q"], powers: Float[np.ndarray, " n"], n_max: int, width: int
+) -> tuple[Float[Array, "k w"], Float[Array, " k"]]:
+    """Rows in as few sets of `n_max` as hold them, in order, and the power of each set.
 
-    All rows of a set have one power: sets with other powers are grouped alone.
+    All rows of a set have one power. Sizes of sets with one power differ by one at most.
+
+    **Arguments:** `rows` are `(x, seen)`, of p entries each; `width >= n_max` rows is what a network takes.
+
+    **Returns:** `(x, seen)` of `width * p` entries each.
     """
-    n, p = x.shape
-    count = math.ceil(n / n_max)
-    at = [range(n * k // count, n * (k + 1) // count) for k in range(count)]
-    there = jnp.asarray([[float(i < len(own)) for i in range(n_max)] for own in at], x.dtype)
-    index = jnp.asarray([[own[min(i, len(own) - 1)] for i in range(n_max)] for own in at])
-    return jnp.concatenate([(x[index] * there[..., None]).reshape(count, n_max * p), there], axis=-1)
-
-
-def ungrouped(sets: Float[Array, "*k q"], n_max: int) -> tuple[Float[Array, "*k n_max p"], Float[Array, "*k n_max"]]:
-    """Inverse of `grouped`, for what looks into a set: rows, 0 where there is none, and which of them are there."""
-    there = sets[..., -n_max:]
-    return sets[..., :-n_max].reshape(*sets.shape[:-1], n_max, -1), there
+    index, there, of_sets = [], [], []
+    for power in np.unique(powers):
+        own = np.flatnonzero(powers == power)
+        count = -(-len(own) // n_max)
+        edges = len(own) * np.arange(count + 1) // count
+        at = edges[:-1, None] + np.arange(width)
+        index.append(own[np.minimum(at, len(own) - 1)])
+        there.append(at < edges[1:, None])
+        of_sets.append(np.full(count, power))
+    x, seen = jnp.split(rows, 2, axis=-1)
+    known = jnp.asarray(np.concatenate(there), rows.dtype)[..., None]
+    where = np.concatenate(index)
+    wide = [(part[where] * known).reshape(len(where), -1) for part in (x, seen)]
+    return jnp.concatenate(wide, axis=-1), jnp.asarray(np.concatenate(of_sets), rows.dtype)

@@ -123,6 +123,11 @@ class ExactFit(eqx.Module):
         return False
 
     @property
+    def set_rows(self) -> int:
+        """How many rows it takes at once."""
+        return 1
+
+    @property
     def gaussian_prior(self) -> bool:
         """Whether the prior is N(0, I)."""
         return self.alone is None

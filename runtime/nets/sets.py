@@ -27,10 +27,10 @@ class SetArchitecture(AbstractPerceptron):
         return SetNet(m, p, m, self, key)
 
 
-class SetNet(AbstractNetwork):
-    """A `ResMlp` whose condition is `Σ (φ(x_i) - φ(0)) / √n` beside `log mean_i exp φ(x_i)`, over a row's leading axis.
+class SetEmbedding(eqx.Module):
+    """`Σ (φ(x_i) - φ(0)) / √n` beside `log mean_i exp φ(x_i)`, over a row's leading axis.
 
-    The condition comes flat, as `n` elements of a shape of their own, in one part, or two: values, and which are seen.
+    A row comes flat, as `n` elements of a shape of their own, in one part, or two: values, and which are seen.
     With labels every element has a learned one besides: for elements that are alike but have data of their own, so that
     a sum over them is what matters and yet they cannot change places.
     """
@@ -38,34 +38,21 @@ class SetNet(AbstractNetwork):
     first: Linear
     second: Linear
     labels: Float[Array, "n e"] | None
-    trunk: ResMlp
     elements: int = eqx.field(static=True)
     parts: int = eqx.field(static=True)
     activation: str = eqx.field(static=True)
 
-    def __init__(self, m: int, p: int, outputs: int, architecture: SetArchitecture, key: PRNGKeyArray):
+    def __init__(self, p: int, architecture: SetArchitecture, key: PRNGKeyArray):
         row, embed = architecture.row or (p,), architecture.embed
         n = row[0]
         self.elements, self.parts = n, p // math.prod(row)
-        keys = jr.split(key, 4)
+        keys = jr.split(key, 3)
         self.first = Linear(p // n, embed, keys[0])
         self.second = Linear(embed, embed, keys[1], gain=2.0**0.5)
         self.labels = jr.normal(keys[2], (n, embed)) if architecture.labels else None
-        self.trunk = ResMlp(m, 2 * embed, outputs, architecture, keys[3])
         self.activation = architecture.activation
 
-    def __call__(
-        self,
-        state: Float[Array, "*b m"],
-        time: Float[Array, "*t"],
-        condition: Float[Array, "*c p"],
-        *,
-        key: PRNGKeyArray | None = None,
-    ) -> Float[Array, "*o k"]:
-        return self.trunk(state, time, self.embed(condition), key=key)
-
-    def embed(self, condition: Float[Array, "*c p"]) -> Float[Array, "*c e"]:
-        """What the trunk sees of a row."""
+    def __call__(self, condition: Float[Array, "*c p"]) -> Float[Array, "*c e"]:
         x = jnp.moveaxis(condition.reshape(*condition.shape[:-1], self.parts, self.elements, -1), -3, -2)
         x = x.reshape(*x.shape[:-2], -1)  # (..., n, parts * k)
         activate = ACTIVATIONS[self.activation]
@@ -79,3 +66,25 @@ class SetNet(AbstractNetwork):
         total = jnp.sum(activate(h) - activate(phi(jnp.zeros(x.shape[-2:]))), axis=-2) / math.sqrt(self.elements)
         largest = jax.nn.logsumexp(h, axis=-2) - math.log(self.elements)
         return jnp.concatenate([total, largest], axis=-1)
+
+
+class SetNet(AbstractNetwork):
+    """A `ResMlp` whose condition is a `SetEmbedding`."""
+
+    embed: SetEmbedding
+    trunk: ResMlp
+
+    def __init__(self, m: int, p: int, outputs: int, architecture: SetArchitecture, key: PRNGKeyArray):
+        keys = jr.split(key, 2)
+        self.embed = SetEmbedding(p, architecture, keys[0])
+        self.trunk = ResMlp(m, 2 * architecture.embed, outputs, architecture, keys[1])
+
+    def __call__(
+        self,
+        state: Float[Array, "*b m"],
+        time: Float[Array, "*t"],
+        condition: Float[Array, "*c p"],
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "*o k"]:
+        return self.trunk(state, time, self.embed(condition), key=key)

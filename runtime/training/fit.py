@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.gaussian import Gaussian, PartialGaussian, standard
 from bsi.runtime.moments import MomentHead, MomentNetwork
+from bsi.runtime.nets import SetArchitecture
 from bsi.runtime.score import Residual, ScoreNetwork
 from bsi.runtime.standardise import PartialStandardiser, Standardiser
 from bsi.runtime.training.loop import chunk_runner, initial, iterate, optimiser
@@ -29,10 +30,11 @@ _GATE_SE = 3.0  # the residual must beat the Gaussian by this many standard erro
 
 class Fit(eqx.Module):
     """What training leaves: one network for scores, and one for moments where rows may be composed: not of a prior
-    alone, nor of an image, whose covariance has too many entries."""
+    alone, nor of an image, whose covariance has too many entries. See `composition.partial` for sets of `rows`."""
 
     score: ScoreNetwork
     moments: MomentHead | None
+    set_rows: int = eqx.field(static=True, default=1)  # how many rows it takes at once
 
     @property
     def heads(self) -> tuple[ScoreNetwork | MomentHead, ...]:
@@ -56,7 +58,7 @@ def untrained(
     prior: Gaussian | None = None,
 ) -> Fit:
     """A fit before training. Under `eqx.filter_eval_shape` it gives the shapes to deserialise weights into."""
-    partial = options.missing is not None
+    partial = options.partial
     images = options.architecture.images
     composable = p > 0 and not images
     whole = Standardiser(jnp.zeros(p), jnp.ones(p), jnp.zeros(p, bool)) if whole is None else whole
@@ -80,8 +82,10 @@ def untrained(
     )
     if not composable:
         return Fit(score, None)
-    moments = MomentHead(standardise, posterior, MomentNetwork(m, p, options.moment_width, keys[2]), jnp.ones(()))
-    return Fit(score, moments)
+    sets = options.architecture if options.rows > 1 else None
+    assert sets is None or isinstance(sets, SetArchitecture), "sets of rows have no order"
+    network = MomentNetwork(m, p, options.moment_width, keys[2], sets)
+    return Fit(score, MomentHead(standardise, posterior, network, jnp.ones(())), options.rows)
 
 
 def abstract_fit(m: int, p: int, options: TrainingOptions, gaussian_prior: bool = True) -> Fit:
@@ -115,22 +119,23 @@ def train(
     began = time.perf_counter()
     keys = _keys(key)
     try:
-        standardise = standardise_rows(source, jr.fold_in(keys["pilot"], 0))
+        standardise = standardise_rows(source, jr.fold_in(keys["pilot"], 0), options.rows)
     except SimulationError as error:
         return None, _failure(str(error), began)
 
-    partial, images = options.missing is not None, options.architecture.images
+    partial, images = options.partial, options.architecture.images
 
     def regress(name: int, rows: int) -> tuple[Gaussian | PartialGaussian, Gaussian, int, int]:
-        return regression(source, jr.fold_in(keys["pilot"], name), rows, standardise, gaussian_prior, partial)
+        own = jr.fold_in(keys["pilot"], name)
+        return regression(source, own, rows, standardise, gaussian_prior, partial, options.rows)
 
     def seen(rows: tuple[Array, ...], key: PRNGKeyArray) -> tuple[Array, ...]:
         z, x, ok = rows
-        return z, hide(key, x) if partial else x, ok
+        return z, hide(key, x, options) if partial else x, ok
 
     # a short training is not worth more pilot simulations than it makes itself
-    budget = options.steps * options.batch
-    posterior, prior, made, bad = (None, None, 0, 0) if images else regress(1, min(options.pilot, budget))
+    budget = options.steps * options.batch // options.rows
+    posterior, prior, made, bad = (None, None, 0, 0) if images else regress(1, min(options.pilot // options.rows, budget))
     table = isinstance(source, Table)
     finite = table or source.held_out is not None
     length = min(options.chunk, options.steps)
@@ -190,7 +195,7 @@ def train(
     steps = int(state.step)
     if not table and not images and failed is None and min(gates) == 0.0:
         # composition multiplies its error by √n, and it is all there is
-        refined, _, more, worse = regress(2, min(options.refine, 4 * budget))
+        refined, _, more, worse = regress(2, min(options.refine // options.rows, 4 * budget))
         made, bad = made + more, bad + worse
         own = tuple(posterior if gate else refined for gate in gates)
         fit = eqx.tree_at(_gaussians, fit, own)
@@ -218,17 +223,24 @@ def held_out(
 ) -> tuple[Float[np.ndarray, "n m"], Float[np.ndarray, "n p"]]:
     """The finite rows that `train` with this key does not learn from, each once and with all its entries seen."""
     _, (z, x, ok) = _apart(source, options.holdout, _keys(key)["held"])
-    x = x if options.missing is None else jnp.concatenate([x, jnp.ones_like(x)], axis=-1)
+    x = jnp.concatenate([x, jnp.ones_like(x)], axis=-1) if options.partial else x
     good = np.asarray(ok) > 0
     return np.asarray(z)[good], np.asarray(x)[good]
 
 
-def hide(key: PRNGKeyArray, x: Float[Array, "n p"]) -> Float[Array, "n q"]:
-    """Rows `(x, seen)` with entries hidden at random: none in half of the rows, any share of them in the others, so
-    that every number of holes is as likely as every other."""
+def hide(key: PRNGKeyArray, x: Float[Array, "n p"], options: TrainingOptions) -> Float[Array, "n q"]:
+    """Rows `(x, seen)`: of sets the first rows alone, any number of them as likely as any other; and where entries may
+    be missing some hidden at random: none in half of the rows, any share of them in the others."""
     which, share, entry = jr.split(key, 3)
-    shares = jr.uniform(share, (len(x), 1)) * jr.bernoulli(which, 0.5, (len(x), 1))
-    return jnp.concatenate([x, (jr.uniform(entry, x.shape) >= shares).astype(x.dtype)], axis=-1)
+    seen = jnp.ones_like(x)
+    if options.missing is not None:
+        shares = jr.uniform(share, (len(x), 1)) * jr.bernoulli(which, 0.5, (len(x), 1))
+        seen = (jr.uniform(entry, x.shape) >= shares).astype(x.dtype)
+    if options.rows > 1:
+        count = jr.randint(jr.fold_in(key, 1), (len(x), 1), 1, options.rows + 1)
+        place = jnp.arange(x.shape[1]) // (x.shape[1] // options.rows)
+        seen = jnp.where(place < count, seen, 0.0)
+    return jnp.concatenate([x, seen], axis=-1)
 
 
 def _parts(fit: Fit) -> tuple[Residual | MomentNetwork, ...]:

@@ -19,7 +19,8 @@ class TrainingOptions:
 
     `patience`: steps without a better held-out loss before a run on finitely many params stops; fresh ones never do.
     `null_probability` matters only when the prior is learned too. `missing = "random"` hides entries of simulated rows:
-    the fit then takes rows `(x, seen)`.
+    the fit then takes rows `(x, seen)`. So it does with `rows` above 1, where x is a set of 1 to `rows` rows, one after
+    the other, and what is not there is not seen; the architecture is then a `SetArchitecture` of such sets.
     """
 
     architecture: AbstractArchitecture = field(default_factory=ResMlpArchitecture)
@@ -35,10 +36,16 @@ class TrainingOptions:
     patience: int = 4_000
     null_probability: float = 0.2
     missing: str | None = None
+    rows: int = 1
     moment_width: int = 64
     chunk: int = 250  # steps a jitted call, and between checkpoints
     pilot: int = 2**19  # fresh simulations for the regression
     refine: int = 2**24  # and for one that the network could not improve on, so is the answer itself
+
+    @property
+    def partial(self) -> bool:
+        """Whether entries of what a fit is given may be missing."""
+        return self.missing is not None or self.rows > 1
 
 
 @dataclass(frozen=True)

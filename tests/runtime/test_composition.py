@@ -18,7 +18,6 @@ from bsi.runtime.composition import (
     plain_sum,
     temper,
     tilt,
-    ungrouped,
 )
 from bsi.runtime.composition.tempered import AbstractPrior
 from bsi.runtime.process import signal_noise
@@ -171,26 +170,28 @@ def test_fnpse_is_the_bridge_it_says():
 
 @pytest.mark.parametrize("n_max", [4, 20])
 def test_partial_sets_are_exact_for_gaussians(n_max):
-    """Eleven rows in sets: the same posterior as of single rows, from fewer factors."""
+    """Eleven rows in sets, two of them with a power of their own: the same posterior as of single rows, from fewer
+    factors."""
     with jax.enable_x64(True):
-        n = 11
+        n, width = 11, 21
         denoise, x, _, information = affine_rows(2, n)
 
         def denoise_sets(u, log_snr, sets):
-            rows, there = ungrouped(sets, n_max)
+            rows, seen = (part.reshape(*part.shape[:-1], width, M) for part in jnp.split(sets, 2, -1))
             r, a = jnp.exp(log_snr), signal_noise(log_snr)[0]
-            count = jnp.sum(there, -1)[..., None, None]
+            count = jnp.sum(seen[..., 0], -1)[..., None, None]
             inner = (1 + r) * jnp.eye(M) + count * jnp.asarray(information)
             target = jnp.einsum("...np,pm->...m", rows, jnp.asarray(information)) + (r / a) * u
             return jnp.einsum("...ij,...j->...i", jnp.linalg.inv(inner), target)
 
-        sets = grouped(x, n_max)
-        counts = jnp.sum(sets[:, -n_max:], -1)
-        assert len(sets) == -(-n // n_max) and int(jnp.sum(counts)) == n and int(jnp.ptp(counts)) <= 1
+        powers = np.where(np.isin(np.arange(n), [2, 7]), 0.5, 2.0)
+        sets, of_sets = grouped(jnp.concatenate([x, jnp.ones_like(x)], -1), powers, n_max, width)
+        counts = np.asarray(sets[:, width * M :].reshape(-1, width, M)[..., 0].sum(-1))
+        assert len(sets) == 1 + -(-9 // n_max) and counts.sum() == n and np.ptp(counts[1:]) <= 1
         precisions = jnp.eye(M) + counts[:, None, None] * jnp.asarray(information)
-        few = gauss(NormalPower(M, 0.5), [make_rows(denoise_sets, sets, jnp.asarray(2.0), precisions)])
+        few = gauss(NormalPower(M, 0.5), [make_rows(denoise_sets, sets, of_sets, precisions)])
         single = jnp.broadcast_to(jnp.eye(M) + jnp.asarray(information), (n, M, M))
-        many = gauss(NormalPower(M, 0.5), [make_rows(denoise, x, jnp.asarray(2.0), single)])
+        many = gauss(NormalPower(M, 0.5), [make_rows(denoise, x, jnp.asarray(powers), single)])
         u = jr.normal(jr.PRNGKey(0), (20, M), jnp.float64)
         for level in LEVELS:
             np.testing.assert_allclose(few(u, jnp.asarray(level)), many(u, jnp.asarray(level)), atol=1e-8)
