@@ -1,0 +1,91 @@
+"""The tasks of sbibm in the language: each model's density is the one that sbibm's reference draws come from.
+
+Stein's identity needs no chain: over draws of a density π, `E[∇ ln π(z)] = 0` and `E[(z - E z) ∇ ln π(z)ᵀ] = -I`. A
+wrong scale, law, or order of params or data breaks it.
+"""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bsi.api import check_file
+from bsi.compiler.analyse import analyse
+from bsi.compiler.lower.expr import table_array
+from bsi.compiler.lower.model import LoweredModel
+from bsi.compiler.lower.target import log_posterior
+from bsi.dsl.format import format_source
+from bsi.dsl.span import Source
+from tests.bsi.helpers import ROOT, cli, edit, results
+
+MODELS = sorted((ROOT / "examples" / "sbibm").glob("*.bsi"))
+REFERENCED = [path for path in MODELS if path.stem != "gaussian_linear"]  # its draws are exact, and not kept
+DRAWS = 1_000
+SIGMAS = 5.0
+
+
+def stein(text: str, path: Path) -> np.ndarray:
+    """Means of `∇ ln π(z)` and of `(z - E z) ∇ ln π(z)ᵀ + I` over reference draws, in their standard errors."""
+    program = analyse(Source(str(path), text)).program
+    assert program is not None
+    model = LoweredModel(program)
+    sample = [node for node in program.samples.values() if node.method == "stored"][-1]
+    posterior = program.posteriors[sample.posterior]
+    (prior,) = [factor.law for factor in posterior.factors if factor.kind == "prior"]
+    coordinates = model.coordinates(prior, "rosenblatt")
+    draws = jnp.asarray(table_array(program.tables[dict(sample.options)["table"]])[:DRAWS], jnp.float32)
+    sizes = [int(np.prod(program.params[name].shape)) for name in posterior.params]
+    columns = jnp.split(draws, np.cumsum(sizes)[:-1], axis=1)
+    params = {n: c.reshape(-1, *program.params[n].shape) for n, c in zip(posterior.params, columns, strict=True)}
+    target = log_posterior(model, posterior, coordinates)(model.powers(posterior, {}))
+
+    @jax.jit
+    def evaluated(params: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        z = jax.vmap(coordinates.from_params)(params)
+        return z, jax.grad(lambda z: jnp.sum(target(z)))(z)
+
+    z, slope = (np.asarray(value, np.float64) for value in evaluated(params))
+    both = (z - z.mean(0))[:, :, None] * slope[:, None, :] + np.eye(z.shape[1])
+    terms = np.concatenate([slope, both.reshape(len(z), -1)], axis=1)
+    return terms.mean(0) / (terms.std(0) / np.sqrt(len(z)))
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_task_is_clean_and_laid_out(path: Path) -> None:
+    checked = check_file(path)
+    assert checked.source is not None and checked.diagnostics == []
+    assert format_source(checked.source)[0] == checked.source.text
+
+
+def test_there_are_seven_tasks_besides_two_moons() -> None:
+    assert len(MODELS) == 7
+
+
+@pytest.mark.parametrize("index", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 5))])
+@pytest.mark.parametrize("path", REFERENCED, ids=lambda path: path.stem)
+def test_references_come_from_the_density(path: Path, index: int) -> None:
+    text = path.read_text().replace("index = 0", f"index = {index}")
+    assert np.abs(stein(text, path)).max() < SIGMAS
+
+
+@pytest.mark.parametrize(
+    ("task", "change"),
+    [
+        ("gaussian_linear_uniform", ("sqrt(0.1)", "sqrt(0.13)")),
+        ("gaussian_mixture", ("0.01 * eye", "0.02 * eye")),
+        ("slcp", ("tanh(theta[4])", "tanh(1.5 * theta[4])")),
+        ("bernoulli_glm", ("i == j + 1", "j == i + 1")),
+    ],
+)
+def test_a_wrong_density_is_told_from_the_right_one(task: str, change: tuple[str, str]) -> None:
+    path = ROOT / "examples" / "sbibm" / f"{task}.bsi"
+    assert np.abs(stein(edit(path.read_text(), change), path)).max() > SIGMAS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_task_runs(folder: Path, path: Path) -> None:
+    assert cli("run", path, "--profile", "smoke", "--out", folder / "out").status == 0
+    assert all(0.4 < check["value"] <= 1 for check in results(str(folder / "out"))["checks"])
