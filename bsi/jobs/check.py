@@ -12,31 +12,35 @@ import numpy as np
 
 from bsi.compiler.ir import Check
 from bsi.compiler.plan import Job
-from bsi.jobs import held_out
+from bsi.jobs import evidence, held_out, local, sensitivity
 from bsi.jobs.context import Context, Draws
 from bsi.runtime.metrics import METRICS, Estimate
 from bsi.runtime.reference import ess_mean
 from bsi.runtime.reference.result import assess
 
+# Metrics that tell more than a number: it is kept as `detail`.
+TOLD = {"sensitivity": sensitivity.outcome, "evidence": evidence.outcome}
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """`value` is None when there was nothing sound to compare with; `note` then says why. `at` is the worst place."""
+    """`value` is None when there was nothing sound to compare with; `note` then says why. `at` is the worst place.
+    Without a bound `passed` is None, unless there is no value. `detail` is what a metric tells besides."""
 
     text: str
     value: float | None
     standard_error: float | None
-    operator: str
-    bound: float
-    passed: bool
+    operator: str | None
+    bound: float | None
+    passed: bool | None
     at: str
     note: str
+    detail: dict[str, Any] | None = None
 
     def line(self) -> str:
         """For people: `pass  c2st(ode, ref) < 0.58   0.513 ± 0.004`."""
-        verdict = "pass" if self.passed else "FAIL"
+        verdict = {True: "pass", False: "FAIL", None: "told"}[self.passed]
         if self.value is None:
             return f"{verdict}  {self.text}   {self.note}"
         error = "" if self.standard_error is None else f" ± {self.standard_error:.2g}"
@@ -55,10 +59,22 @@ def result(context: Context, job: Job) -> CheckResult:
     check = next(c for c in context.program.checks if c.text == job.node)
     found = context.store.read(job.key).meta["info"]
     value = found["value"]
-    passed = value is not None and bool(OPERATORS[check.operator](value, check.bound))
+    passed = value is not None and _holds(check, value)
     return CheckResult(
-        check.text, value, found["standard_error"], check.operator, check.bound, passed, found["at"], found["note"]
+        check.text,
+        value,
+        found["standard_error"],
+        check.operator,
+        check.bound,
+        passed,
+        found["at"],
+        found["note"],
+        found.get("detail"),
     )
+
+
+def _holds(check: Check, value: float) -> bool | None:
+    return None if check.operator is None or check.bound is None else bool(OPERATORS[check.operator](value, check.bound))
 
 
 def without_value(context: Context, job: Job, reason: str) -> CheckResult:
@@ -68,23 +84,33 @@ def without_value(context: Context, job: Job, reason: str) -> CheckResult:
 
 
 def _outcome(context: Context, check: Check, samples: list[Draws]) -> dict[str, Any]:
-    metric = METRICS[check.metric]
     nothing = {"value": None, "standard_error": None, "at": ""}
+    if check.metric in TOLD:
+        if samples[0].failures:
+            return {**nothing, "note": f"`{check.samples[0]}` fails its own checks: {_first(samples[0].failures)}"}
+        return TOLD[check.metric](context, check)
+    metric = METRICS[check.metric]
     if metric.needs == "samples" and samples[1].failures:
-        more = len(samples[1].failures) - 1
-        also = f" and {more} more" if more else ""
-        return {**nothing, "note": f"`{check.samples[1]}` fails its own checks: {samples[1].failures[0]}{also}"}
+        return {**nothing, "note": f"`{check.samples[1]}` fails its own checks: {_first(samples[1].failures)}"}
     if metric.needs == "fit":
         return _value(check, held_out.estimate(context, check), {})
     options = dict(check.options)
     found: list[tuple[Estimate, dict[str, float]]] = []
     for indices, point in _points(context, samples):
         try:
-            found.append((_estimate(check, samples, indices, options), point))
+            if metric.needs == "simulations":
+                found.append((local.estimate(context, check, indices[0], point), point))
+            else:
+                found.append((_estimate(check, samples, indices, options), point))
         except ValueError as error:
             return {**nothing, "note": str(error)}
     worst = max if check.operator in ("<", "<=") else min
     return _value(check, *worst(found, key=lambda pair: pair[0].value))
+
+
+def _first(failures: list[str]) -> str:
+    more = len(failures) - 1
+    return f"{failures[0]}{f' and {more} more' if more else ''}"
 
 
 def _value(check: Check, estimate: Estimate, point: dict[str, float]) -> dict[str, Any]:

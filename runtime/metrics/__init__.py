@@ -11,6 +11,7 @@ from bsi.runtime.metrics.base import Estimate
 from bsi.runtime.metrics.bits import bits_per_dim
 from bsi.runtime.metrics.c2st import c2st
 from bsi.runtime.metrics.chains import divergences, ess, rhat
+from bsi.runtime.metrics.lc2st import lc2st
 from bsi.runtime.metrics.mmd import mmd2
 from bsi.runtime.metrics.moments import mean_error, sd_error
 from bsi.runtime.metrics.sliced_wasserstein import sliced_wasserstein
@@ -19,10 +20,11 @@ from bsi.runtime.metrics.sliced_wasserstein import sliced_wasserstein
 @dataclass(frozen=True)
 class Metric:
     """Needs `samples`: `function(draws, reference, **options)`, arrays [draw, m]; or a `reference`: `function(it)`; or
-    a `fit`: `function(denoiser, elbo, held-out rows, key, **options)`."""
+    a `fit`: `function(denoiser, elbo, held-out rows, key, **options)`; or `simulations`: `function(params, drawn, data,
+    draws, observed, **options)`."""
 
     function: Callable[..., Estimate]
-    needs: Literal["samples", "reference", "fit"]
+    needs: Literal["samples", "reference", "fit", "simulations"]
 
     @property
     def doc(self) -> str:
@@ -41,6 +43,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "ess": Metric(ess, "reference"),
         "divergences": Metric(divergences, "reference"),
         "bits_per_dim": Metric(bits_per_dim, "fit"),
+        "lc2st": Metric(lc2st, "simulations"),
     }
 )
 

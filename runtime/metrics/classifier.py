@@ -22,18 +22,23 @@ TOLERANCE, PATIENCE, MOST_EPOCHS = 1e-4, 10, 10_000
 Layers = list[tuple[Array, Array]]
 
 
+Rows = tuple[Float[Array, "n m"], Float[Array, " n"]]
+
+
 @partial(jax.jit, static_argnames=("width",))
-def accuracy(
-    key: PRNGKeyArray,
-    train: tuple[Float[Array, "n m"], Float[Array, " n"]],
-    test: tuple[Float[Array, "k m"], Float[Array, " k"]],
-    width: int,
-) -> Float[Scalar, ""]:
+def accuracy(key: PRNGKeyArray, train: Rows, test: Rows, width: int) -> Float[Scalar, ""]:
     """Train on rows and labels (0 or 1) until the loss stalls; the share of test rows that are labelled right.
 
     Arguments:
         width: of both hidden layers.
     """
+    layers = fitted(key, train, width)
+    return jnp.mean((logit(layers, test[0]) > 0) == (test[1] > 0.5))
+
+
+def fitted(key: PRNGKeyArray, train: Rows, width: int, held_out: Rows | None = None) -> Layers:
+    """Weights after training until the loss stalls: that of the epochs, or that of `held_out` rows, of which the weights
+    with the least one are kept (scikit-learn's early stopping, but by the loss)."""
     rows, labels = train
     initial_key, key = jr.split(key)
     layers = _initial(initial_key, (rows.shape[1], width, width, 1))
@@ -41,7 +46,7 @@ def accuracy(
     padding = batches * BATCH - len(rows)
 
     def epoch(state: tuple[Any, ...]) -> tuple[Any, ...]:
-        layers, moments, number, best, stalled = state
+        layers, moments, number, least, stalled, kept = state
         order = jr.permutation(jr.fold_in(key, number), len(rows))
         order = jnp.concatenate([order, jnp.full(padding, -1)]).reshape(batches, BATCH)
 
@@ -54,15 +59,19 @@ def accuracy(
 
         (layers, moments, _), losses = jax.lax.scan(step, (layers, moments, number * batches), order)
         loss = losses.sum() / len(rows)
-        stalled = jnp.where(loss > best - TOLERANCE, stalled + 1, 0)
-        return layers, moments, number + 1, jnp.minimum(best, loss), stalled
+        if held_out is not None:
+            loss = _loss(layers, *held_out, jnp.ones(len(held_out[1]), rows.dtype))
+            kept = jax.tree.map(lambda now, before: jnp.where(loss < least, now, before), layers, kept)
+        stalled = jnp.where(loss > least - TOLERANCE, stalled + 1, 0)
+        return layers, moments, number + 1, jnp.minimum(least, loss), stalled, kept
 
     def unfinished(state: tuple[Any, ...]) -> Array:
         return (state[4] <= PATIENCE) & (state[2] < MOST_EPOCHS)
 
     zeros = jax.tree.map(jnp.zeros_like, layers)
-    layers, *_ = jax.lax.while_loop(unfinished, epoch, (layers, (zeros, zeros), 0, jnp.inf, 0))
-    return jnp.mean((_logit(layers, test[0]) > 0) == (test[1] > 0.5))
+    kept = None if held_out is None else layers
+    final = jax.lax.while_loop(unfinished, epoch, (layers, (zeros, zeros), 0, jnp.inf, 0, kept))
+    return final[0] if held_out is None else final[-1]
 
 
 def _initial(key: PRNGKeyArray, sizes: tuple[int, ...]) -> Layers:
@@ -75,7 +84,8 @@ def _initial(key: PRNGKeyArray, sizes: tuple[int, ...]) -> Layers:
     return layers
 
 
-def _logit(layers: Layers, rows: Float[Array, "n m"]) -> Float[Array, " n"]:
+def logit(layers: Layers, rows: Float[Array, "n m"]) -> Float[Array, " n"]:
+    """Of the probability of label 1."""
     for weight, bias in layers[:-1]:
         rows = jax.nn.relu(rows @ weight + bias)
     weight, bias = layers[-1]
@@ -84,8 +94,8 @@ def _logit(layers: Layers, rows: Float[Array, "n m"]) -> Float[Array, " n"]:
 
 def _loss(layers: Layers, rows: Array, labels: Array, weights: Array) -> Float[Scalar, ""]:
     """Mean logistic loss, and the penalty on weights, both per row of the batch."""
-    logit = _logit(layers, rows)
-    entropy = jax.nn.softplus(logit) - labels * logit
+    own = logit(layers, rows)
+    entropy = jax.nn.softplus(own) - labels * own
     penalty = L2 / 2 * sum(jnp.sum(weight**2) for weight, _ in layers)
     return (jnp.sum(weights * entropy) + penalty) / weights.sum()
 
