@@ -74,7 +74,7 @@ def test_references_come_from_the_density(path: Path, index: int) -> None:
     ("task", "change"),
     [
         ("gaussian_linear_uniform", ("sqrt(0.1)", "sqrt(0.13)")),
-        ("gaussian_mixture", ("0.01 * eye", "0.02 * eye")),
+        ("gaussian_mixture", ("0.01 * eye", "0.04 * eye")),
         ("slcp", ("tanh(theta[4])", "tanh(1.5 * theta[4])")),
         ("bernoulli_glm", ("i == j + 1", "j == i + 1")),
     ],
