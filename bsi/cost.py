@@ -11,6 +11,7 @@ from typing import Any
 from bsi import terminal
 from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Program, Sample, SweepRef, Train
+from bsi.compiler.lower.distill import distill_options, distilled_parameters
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.plan import Job
 from bsi.dsl.diagnostic import Diagnostic
@@ -77,6 +78,8 @@ def _counts(program: Program, lowered: LoweredModel, job: Job) -> dict[str, Any]
 def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
     if train.objective == OBJECTIVE:
         return {"words": "bandwidths by leave-one-out likelihood, no training"}
+    if train.teacher is not None:
+        return _distilling(train, lowered)
     options = training_options(train)
     table = dict(train.options)["simulations"]
     pairs, drawn = (None if law is None else law.learned for law in lowered.laws(train))
@@ -85,19 +88,16 @@ def _training(train: Train, lowered: LoweredModel) -> dict[str, Any]:
         source = f"{pairs.rows:_} pairs"
     elif drawn is not None and drawn.rows:
         source = f"{drawn.rows:_} draws" if train.likelihood is None else f"{source} from {drawn.rows:_} draws"
+    rows = dict(train.options).get("rows", 1)
+    source += f" of {rows} rows" if rows > 1 else ""
     parameters = lowered.parameter_count(train)
     return {
         "words": f"{options.steps:_} steps × {options.batch} of {source}, {parameters:_} parameters",
-    rows = dict(train.options).get("rows", 1)
-    source += f" of {rows} rows" if rows > 1 else ""
         "simulations": options.steps * options.batch if source.startswith("fresh") else None,
         "parameters": parameters,
     }
 
 
-def _reference(program: Program, sample: Sample) -> dict[str, Any]:
-    options = dict(sample.options)
-    if "chains" not in options:
 def _distilling(train: Train, lowered: LoweredModel) -> dict[str, Any]:
     options, parameters = distill_options(train), distilled_parameters(lowered, train)
     learned = f"{options.rows:_} draws of `{train.teacher}`" if options.method == "regression" else f"`{train.teacher}`"
@@ -106,6 +106,9 @@ def _distilling(train: Train, lowered: LoweredModel) -> dict[str, Any]:
     return {"words": words, "parameters": parameters}
 
 
+def _reference(program: Program, sample: Sample) -> dict[str, Any]:
+    options = dict(sample.options)
+    if "chains" not in options:
         kind = "stored" if sample.method == "stored" else "exact"
         words = f"{options['draws']:_} {kind} draws{_times(_points(program, sample))}"
         return {"words": words, "draws": options["draws"] * _points(program, sample)}

@@ -14,6 +14,7 @@ import jax
 
 from bsi import lock
 from bsi.compiler.ir import Program
+from bsi.compiler.one_step import METHOD
 from bsi.compiler.plan import Job, plan
 from bsi.dsl.diagnostic import BsiError, Diagnostic
 from bsi.dsl.render import render_json
@@ -21,6 +22,7 @@ from bsi.failure import JobFailure, RunFailure, about, unforeseen
 from bsi.foresee import foresee
 from bsi.jobs import check as check_job
 from bsi.jobs import correct
+from bsi.jobs import distill as distill_job
 from bsi.jobs import reference as reference_job
 from bsi.jobs import sample as sample_job
 from bsi.jobs import train as train_job
@@ -69,7 +71,7 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        return not self.enforced or all(check.passed for check in self.checks)
+        return not self.enforced or all(check.passed is not False for check in self.checks)
 
     def __getitem__(self, sample: str) -> DataTree:
         from bsi.runtime.results import read
@@ -196,11 +198,15 @@ def _compute(context: Context, job: Job, folder: Path) -> dict[str, Any]:
         case "simulate":
             return {"info": train_job.simulate(context, program.trains[job.node], folder)}
         case "train":
-            table = next((context.folder(name) for name in job.needs), None)
+            train = program.trains[job.node]
+            simulated = f"{train.teacher or train.name}.simulations"
+            table = context.folder(simulated) if simulated in job.needs else None
             checkpoint = Checkpoint(context.store, job.key)
-            return {"info": train_job.fit(context, program.trains[job.node], table, checkpoint, folder)}
+            return {"info": train_job.fit(context, train, table, checkpoint, folder)}
         case "sample":
-            return sample_job.compute(context, program.samples[job.node], folder)
+            node = program.samples[job.node]
+            compute = distill_job.sample if node.method == METHOD else sample_job.compute
+            return compute(context, node, folder)
         case "reference":
             node = program.samples[job.node]
             return reference_job.METHODS[node.method](context, node, folder)

@@ -21,6 +21,7 @@ from numpyro.handlers import seed, trace
 
 from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Program, Sample, Train
+from bsi.compiler.lower.distill import distill_options, distilled_network, distilled_parameters
 from bsi.compiler.lower.guided import GuidedPosterior
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.lower.numpyro_model import numpyro_model
@@ -85,6 +86,8 @@ def _train(program: Program, lowered: LoweredModel, name: str) -> int:
         forward, law = lowered.forward(train), lowered.laws(train)[0]
         rows = dict(train.options)["simulations"] or (law.learned.rows if law and law.learned else 1)
         return 2 * 4 * rows * (forward.m + forward.p)  # the table as it is, and as it is used
+    if train.teacher is not None:
+        return _distill(lowered, train)
     options = training_options(train)
     batch = min(options.batch, _MOST)
     z, x = _rows(lowered, train, batch)
@@ -97,6 +100,18 @@ def _train(program: Program, lowered: LoweredModel, name: str) -> int:
 
     level = jax.ShapeDtypeStruct((batch,), z.dtype)
     return sum(_heavy(losses, lowered.like(train), z, x, level)) + _COPIES * 4 * lowered.parameter_count(train)
+
+
+def _distill(lowered: LoweredModel, train: Train) -> int:
+    """The labels, and what a step of training holds."""
+    options, forward = distill_options(train), lowered.forward(train)
+    batch = min(options.training.batch, _MOST)
+    w = jax.ShapeDtypeStruct((batch, forward.m), jnp.float32)
+    features = jax.ShapeDtypeStruct((batch, forward.p), jnp.float32)
+    network = distilled_network(lowered, train)
+    heavy = _heavy(lambda net, w, x: net(w, jnp.zeros(batch), jnp.ones(batch), x), network, w, features)
+    labels = 4 * options.rows * (2 * forward.m + forward.p)
+    return labels + sum(heavy) + _COPIES * 4 * distilled_parameters(lowered, train)
 
 
 def _rows(lowered: LoweredModel, train: Train, n: int) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
@@ -115,7 +130,7 @@ def _sample(program: Program, lowered: LoweredModel, name: str) -> int:
     for factor in program.posteriors[node.posterior].factors:
         learned = {train.likelihood or train.prior: train for train in map(program.trains.get, node.fits) if train}
         train = learned.get(factor.law)
-        if train is None:
+        if train is None or train.teacher is not None:
             continue
         if train.objective == OBJECTIVE:
             continue  # it takes as many draws at once as fit

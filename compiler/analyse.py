@@ -128,7 +128,9 @@ def _elaborate(env: Environment) -> Program | None:
         return None
     samples = _run(env, _sound(samples), [check for _, check in checked if check])
     needed = {fit for s in samples.values() for fit in s.fits} | {f for _, c in checked if c for f in c.fits}
-    trains = {n: t for n, t in {**_sound(trains), **implied}.items() if n in needed or _is_own(env, n)}
+    known = {**_sound(trains), **implied}
+    needed |= {known[n].teacher for n in known if n in needed or _is_own(env, n)} - {None}
+    trains = {n: t for n, t in known.items() if n in needed or _is_own(env, n)}
     named = {name: env.declarations[name].span for name in env.declarations}
     places = {**named, **{check.text: d.span for d, check in checked if check}}
     return Program(

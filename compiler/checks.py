@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsi.compiler import configure, expressions, fits
+from bsi.compiler import configure, expressions, fits, one_step
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import NO_NET, Check, Options, Sample
 from bsi.compiler.options import BLOCKS
@@ -114,6 +114,8 @@ def _fit(env: Environment, call: ast.Call) -> str | None:
     names = [argument.value for argument in places if isinstance(argument.value, ast.Name)]
     if len(places) != 1 or len(names) != 1:
         env.report.add("E0507", f"`{call.function.id}` takes the name of one fit", call)
+        return None
+    if one_step.refused(env, call, names[0]):
         return None
     declaration = env.find(names[0], ast.Train)
     found = fits.train(env, declaration) if declaration else None

@@ -38,6 +38,8 @@ def _train(env: Environment, declaration: ast.Train) -> Train | None:
     if configure.block(env, "train", call.function) is None:
         return None
     options = configure.options(env, "train", call.function.id, declaration.options)
+    if distill.is_distilled(declaration):
+        return None if options is None else distill.train(env, declaration, options, train)
     found = laws(env, declaration)
     if found is None or options is None:
         return None
@@ -51,11 +53,11 @@ def _train(env: Environment, declaration: ast.Train) -> Train | None:
         if not exact.enough(env, declaration, found.prior, found.likelihood, dict(settled)["simulations"]):
             return None
         return Train(declaration.name.id, call.function.id, found.prior, found.likelihood, NO_NET, settled)
-    given = next((item for item in declaration.options.items if item.name.id == "network"), None)
-    chosen = dict(options)["network"]
     rows = dict(options).get("rows", 1)
     if not row_sets.possible(env, declaration.options, "rows", found.prior, found.likelihood, rows):
         return None
+    given = next((item for item in declaration.options.items if item.name.id == "network"), None)
+    chosen = dict(options)["network"]
     network = networks.network(env, found.prior, found.likelihood, given, chosen, declaration.objective, rows)
     if network is None:
         return None
@@ -141,7 +143,10 @@ def _from_file(law: ast.Learned) -> bool:
 
 
 def laws(env: Environment, declaration: ast.Train) -> Laws | None:
-    """The prior and the likelihood that a fit names, in either order, once they are known to be sound."""
+    """The prior and the likelihood that a fit names, in either order, once they are known to be sound; None of a
+    distilled fit, which names none."""
+    if distill.is_distilled(declaration):
+        return None
     return env.once("laws", declaration.name.id, lambda: _laws(env, declaration))
 
 
@@ -221,13 +226,13 @@ def default(
     """The name of a fit that a sampler leaves out: the only one declared for its laws, or one put in `implied`. Fits of
     sets of `rows` rows come first, if it needs them."""
     declared = [d for d in env.all(ast.Train) if laws(env, d) == wanted]
+    if rows > 1:
+        declared = [d for d in declared if (fit := train(env, d)) and row_sets.of(fit) >= rows] or declared
     if len(declared) > 1:
         names = [d.name.id for d in declared]
         env.report.add(
             "E0510",
             f"{listed(names)} are fits of the laws of this posterior: say which to use",
-    if rows > 1:
-        declared = [d for d in declared if (fit := train(env, d)) and row_sets.of(fit) >= rows] or declared
             declaration.method,
             also=[(d.name, "declared here") for d in declared],
             help=f"add its name, for example `{names[0]}`, to the arguments",
@@ -242,18 +247,18 @@ def default(
     if taken:
         return taken
     name = f"fit_{wanted.likelihood or wanted.prior}".replace(".", "_")
+    name += f"_{rows}" if rows > 1 else ""
     if name in env.declarations or name in implied:
         name = f"fit_{wanted.prior}_{wanted.likelihood}".replace(".", "_")
     while name in env.declarations or name in implied:
         name += "_"
+    if not row_sets.possible(env, declaration.options, "compose", wanted.prior, wanted.likelihood, rows):
+        return None
     block = BLOCKS["train", "score"]
-    name += f"_{rows}" if rows > 1 else ""
     defaults = {o.name: o.default for o in block.options if o.name != "network"} | {"rows": rows}
     options = _resolved(env, wanted, missing.settled(env, wanted.likelihood, tuple(sorted(defaults.items()))))
     network = networks.network(env, wanted.prior, wanted.likelihood, None, None, declaration.method, rows)
     if network is None:
-    if not row_sets.possible(env, declaration.options, "compose", wanted.prior, wanted.likelihood, rows):
-        return None
         return None
     implied[name] = Train(name, "score", wanted.prior, wanted.likelihood, network, options, True)
     return name

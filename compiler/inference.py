@@ -11,10 +11,11 @@ from bsi.compiler import (
     likelihood_laws,
     missing,
     observations,
+    one_step,
     posteriors,
     routes,
-    stored,
     row_sets,
+    stored,
 )
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Posterior, Sample, Train
@@ -54,6 +55,9 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
         if found is None or options is None or not good or not missing.has_marginals(env, method, found):
             return None
         return Sample(declaration.name.id, method.function.id, found.name, (), None, options, True)
+    if method.function.id == one_step.METHOD:
+        _use(env, method)
+        return one_step.sample(env, declaration, found, options) if found and options is not None else None
     given = _given_fits(env, method)
     if found is None or given is None:
         return None
@@ -72,14 +76,14 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
     used = _fits(env, declaration, found, given, route, implied, row_sets.implied(settled))
     if used is None:
         return None
+    settled = row_sets.settled(env, declaration, settled, used)
+    if settled is None:
+        return None
     if dict(settled)["correct"] is None:
         _lint_sum(env, declaration, found, dict(settled)["compose"])
         _lint_power(env, declaration, found)
     names = tuple(fit.name for fit in used)
     return Sample(declaration.name.id, method.function.id, found.name, names, route, settled, False)
-    settled = row_sets.settled(env, declaration, settled, used)
-    if settled is None:
-        return None
 
 
 def _use(env: Environment, method: ast.Call) -> None:
@@ -155,6 +159,9 @@ def _given_fits(env: Environment, method: ast.Call) -> list[tuple[ast.Name, fits
                 argument,
                 help="options stand in braces: `{ draws = 1_000 }`" if argument.name else None,
             )
+            good = False
+            continue
+        if one_step.refused(env, method, argument.value):
             good = False
             continue
         declaration = env.find(argument.value, ast.Train)

@@ -251,6 +251,7 @@ class Train:
     network: Net
     options: Options  # includes `simulations`: None for fresh, or the size of the table; and `seed`
     implied: bool = field(default=False, metadata=UNKEYED)  # not written by the user
+    teacher: str | None = None  # the fit that a distilled one learns from, by name
 
 
 @dataclass(frozen=True)

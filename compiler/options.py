@@ -304,6 +304,24 @@ BLOCKS: dict[tuple[str, str], Block] = {
         "no training: the exact score of a mixture of simulations, each a kernel",
         "a prior and a likelihood",
     ),
+    ("train", "distill"): Block(
+        (
+            Option(
+                "method",
+                "word",
+                "regression",
+                "regression: on draws of the teacher's flow, for one step; flow_map: of the flow itself, for a few",
+                words=_words("regression", "flow_map"),
+            ),
+            Option("network", "net", None, "a `net`, or `mlp { ... }` in place; none: a narrow mlp", words=NONE),
+            Option("pairs", "int", 16_384, "rows, each with noise, that the teacher is asked about", lower=100),
+            Option("flow_steps", "int", 32, "steps of Heun, equal in the angle, of the teacher's flow", lower=4),
+            *(option for option in _TRAINING if option.name in _OF_STEPS),
+            SEED,
+        ),
+        "one network pass a draw: learns where a fit's flow takes noise",
+        "a fit",
+    ),
     ("train", "bsi"): Block(
         (
             Option(
@@ -369,6 +387,15 @@ BLOCKS: dict[tuple[str, str], Block] = {
         Option("steps", "int", 100, "steps", lower=1, swept=True),
         Option("noise", "real", 1.0, "0 is the flow, 1 the reverse-time equation", lower=0.0, swept=True),
     ),
+    ("sample", "one_step"): Block(
+        (
+            DRAWS,
+            Option("steps", "int", 1, "passes of the network; more than 1 of a `flow_map`", 1, 16, swept=True),
+            SEED,
+        ),
+        "a pass of a distilled network",
+        "a posterior and a distilled fit",
+    ),
     ("sample", "belief"): _score_sampler(
         "Bayesian Sample Inference: updates of a Gaussian belief",
         Option("steps", "int", 100, "updates of the belief", lower=2, swept=True),
@@ -392,6 +419,20 @@ BLOCKS: dict[tuple[str, str], Block] = {
         "sequential Monte Carlo: weighted particles, guided, or on a composition of scores as `correct = smc`",
         Option("steps", "int", 200, "steps", lower=2, swept=True),
         Option("ess", "real", 0.5, "share of effective draws below which they are resampled", lower=0.0, upper=1.0),
+    ),
+    ("compose", "partial"): Block(
+        (
+            Option(
+                "n_max",
+                "int",
+                "auto",
+                "rows of a set at most; auto: as many as the fits take, or 4 of a fit that nobody declared",
+                lower=2,
+                upper=64,
+                words=_words("auto"),
+            ),
+        ),
+        "gauss over sets of rows, by a fit that has seen sets: fewer factors, each closer to a Gaussian",
     ),
     ("correct", "langevin"): Block(
         (
@@ -420,20 +461,6 @@ BLOCKS: dict[tuple[str, str], Block] = {
         (*_CHAINS, Option("max_tree_depth", "int", 10, "doublings of a trajectory", lower=1, upper=20), *_START, SEED),
         "NumPyro's no-U-turn sampler",
         "a posterior",
-    ("compose", "partial"): Block(
-        (
-            Option(
-                "n_max",
-                "int",
-                "auto",
-                "rows of a set at most; auto: as many as the fits take, or 4 of a fit that nobody declared",
-                lower=2,
-                upper=64,
-                words=_words("auto"),
-            ),
-        ),
-        "gauss over sets of rows, by a fit that has seen sets: fewer factors, each closer to a Gaussian",
-    ),
         reference=True,
     ),
     ("sample", "hmc"): Block(

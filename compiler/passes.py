@@ -13,7 +13,7 @@ Node = TypeVar("Node", Train, Sample, Check)
 
 # Upper limits of the smoke profile: any example runs in seconds, and proves nothing.
 SMOKE: Mapping[str, Mapping[str, int]] = {
-    "train": {"steps": 250, "simulations": 4_000, "batch": 256},
+    "train": {"steps": 250, "simulations": 4_000, "batch": 256, "pairs": 2_000, "flow_steps": 12},
     "sample": {"draws": 400, "warmup": 200, "chains": 2},
     "check": {"draws": 400},
     "correct": {"steps": 10, "moves": 2},

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from bsi.compiler import exact
 from bsi.compiler.fold import references
 from bsi.compiler.ir import Check, Expr, Law, Likelihood, Prior, Program, Sample, SweepRef, Train, canonical, digest
 from bsi.compiler.options import BLOCKS
@@ -60,12 +61,17 @@ def plan(program: Program, known: Known) -> list[Job]:
         reason = "up to date" if reused else _reason(inputs, known.previous(program.name, name))
         jobs[name] = Job(name, kind, key, needs, node, inputs, reused, "was broken off" if resumes else reason, resumes)
 
-    for train in program.trains.values():
+    for train in sorted(program.trains.values(), key=lambda train: train.teacher is not None):  # teachers first
         needs: tuple[str, ...] = ()
-        if dict(train.options)["simulations"] is not None:
+        inputs = train_inputs(program, train)
+        if train.teacher is not None:
+            teaches_itself = program.trains[train.teacher].objective == exact.OBJECTIVE  # its table is a part of it
+            needs = (train.teacher, *(() if teaches_itself else jobs[train.teacher].needs))
+            inputs[f"fit {train.teacher}"] = jobs[train.teacher].key
+        elif dict(train.options)["simulations"] is not None:
             needs = (f"{train.name}.simulations",)
             add(needs[0], "simulate", train.name, simulate_inputs(program, train))
-        add(train.name, "train", train.name, train_inputs(program, train), needs)
+        add(train.name, "train", train.name, inputs, needs)
     for sample in program.samples.values():
         kind: Kind = "reference" if sample.reference else "sample"
         add(sample.name, kind, sample.name, _sample_inputs(program, sample, jobs), sample.fits)

@@ -12,9 +12,11 @@ import numpy as np
 
 from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Options, Posterior, Program, Sample, SweepRef, Train
+from bsi.compiler.lower.distill import distilled_like
 from bsi.compiler.lower.exact import exact_like
 from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.python_host import Host
+from bsi.runtime.distill import FlowMap
 from bsi.runtime.exact import ExactFit
 from bsi.runtime.files import load_arrays, load_tree
 from bsi.runtime.progress import Progress
@@ -66,10 +68,20 @@ class Context:
 
     def fit(self, train: Train) -> Fit | ExactFit:
         """Trained weights, or a table with its bandwidths."""
-        entry = self.store.read(self.keys[train.name])
-        exact = train.objective == OBJECTIVE
-        like = exact_like(self.lowered, train, entry.meta["info"]) if exact else self.lowered.like(train)
-        return load_tree(entry.path / FIT, like)
+        return load_tree(self.store.read(self.keys[train.name]).path / FIT, self.like(train))
+
+    def like(self, train: Train) -> Fit | ExactFit:
+        """The structure of a fit that is in the store."""
+        if train.objective != OBJECTIVE:
+            return self.lowered.like(train)
+        return exact_like(self.lowered, train, self.store.read(self.keys[train.name]).meta["info"])
+
+    def distilled(self, train: Train) -> FlowMap:
+        """The map of a distilled fit."""
+        assert train.teacher is not None, "the checker's promise"
+        teacher = self.program.trains[train.teacher]
+        like = distilled_like(self.lowered, train, self.like(teacher))
+        return load_tree(self.store.read(self.keys[train.name]).path / FIT, like)
 
     def draws(self, sample: str) -> Draws:
         if sample not in self._draws:

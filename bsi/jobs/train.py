@@ -18,7 +18,7 @@ from bsi.compiler.lower.model import training_options
 from bsi.compiler.simulator_calls import solver_notes
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import JobFailure, about
-from bsi.jobs import exact, held_out
+from bsi.jobs import distill, exact, held_out
 from bsi.jobs.context import FIT, Context
 from bsi.runtime.files import save_arrays, save_tree
 from bsi.runtime.store import Checkpoint
@@ -53,6 +53,8 @@ def simulate(context: Context, node: Train, folder: Path) -> dict[str, Any]:
 
 def warnings(program: Program, node: Train, info: dict[str, Any]) -> list[Diagnostic]:
     """What a trained fit has not seen: simulations that were left out; or a bound that says nothing."""
+    if node.teacher is not None:
+        return distill.warnings(program, node, info)
     found = exact.warnings(program, node, info) if node.objective == OBJECTIVE else []
     if "bound" in info and info["bound"] is None:
         help = "some rows lie so close to the edge of their support that they have no density in single precision"
@@ -69,6 +71,9 @@ def warnings(program: Program, node: Train, info: dict[str, Any]) -> list[Diagno
 def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
     """Weights of a train block. `table` is the folder of its simulations, or None for fresh ones."""
     options = dict(node.options)
+    if node.teacher is not None:
+        source = held_out.source(context, context.program.trains[node.teacher], table)
+        return distill.fit(context, node, source, checkpoint, folder)
     source = held_out.source(context, node, table)
     if table is None:
         _refuse_other_prior(context, node, source)

@@ -12,8 +12,10 @@ unit scale. All coordinates share the angle of the geometric mean of c; `share =
 
 from __future__ import annotations
 
+import abc
 import itertools
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -29,32 +31,86 @@ from bsi.runtime.standardise import Standardiser
 _HALF_TURN = 0.5 * math.pi
 
 
-class FlowMap(eqx.Module):
-    """`w(end) = w(begin) + (end - begin) U(w, begin, end, e(x))`: an average velocity U, learned."""
+class AbstractFrame(eqx.Module):
+    """What is known of a posterior before anything is learned: features that a network sees, and a Gaussian."""
+
+    @abc.abstractmethod
+    def see(self, x: Any) -> Any:
+        """Features of what a posterior is given."""
+
+    @abc.abstractmethod
+    def gaussian(self, features: Any) -> Gaussian:
+        """The Gaussian of a posterior that `features` tell."""
+
+
+class RowFrame(AbstractFrame):
+    """Of posteriors given one row: its standardised entries, and the regression of its teacher."""
 
     standardise: Standardiser
-    gaussian: Gaussian
-    network: AbstractNetwork
+    regression: Gaussian
 
-    def velocity(
+    def see(self, x: Float[Array, "*b p"]) -> Float[Array, "*b p"]:
+        return self.standardise(x)
+
+    def gaussian(self, features: Float[Array, "*b p"]) -> Gaussian:
+        return self.regression.given(features)
+
+
+class FlowMap(eqx.Module):
+    """`w(end) = w(begin) + (end - begin) U(w, begin, end, features)`: an average velocity U, learned."""
+
+    frame: AbstractFrame
+    network: AbstractVelocity
+
+    @property
+    def size(self) -> int:
+        """Working coordinates of a draw."""
+        return self.network.size
+
+    def __call__(self, noise: Float[Array, "*b m"], x: Any, steps: int = 1) -> Float[Array, "*o m"]:
+        """Draws of z, from draws of N(0, I); batch axes of `x` broadcast, so that one row is looked at once."""
+        features = self.frame.see(x)
+        gaussian = self.frame.gaussian(features)
+        w = gaussian.whiten(noise)
+        ends = jnp.linspace(0.0, 1.0, steps + 1)
+        for begin, end in itertools.pairwise(ends):
+            w = w + (end - begin) * self.network(w, begin, end, features)
+        return gaussian.mean + gaussian.unwhiten(jnp.sqrt(gaussian.variance) * w)
+
+
+class AbstractVelocity(eqx.Module):
+    """The average velocity of a map."""
+
+    size: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def __call__(
+        self, w: Float[Array, "*b m"], begin: Float[Array, "*t"], end: Float[Array, "*t"], features: Any
+    ) -> Float[Array, "*o m"]:
+        """From share `begin` to share `end`; batch axes broadcast."""
+
+
+class RowVelocity(AbstractVelocity):
+    """A network whose condition is a row's features, and where the step ends."""
+
+    network: AbstractNetwork
+    size: int = eqx.field(static=True)
+
+    def __call__(
         self,
         w: Float[Array, "*b m"],
         begin: Float[Array, "*t"],
         end: Float[Array, "*t"],
-        features: Float[Array, "*b p"],
-    ) -> Float[Array, "*b m"]:
-        """Average velocity from `begin` to `end`."""
-        times = jnp.broadcast_to(time_features(end), (*features.shape[:-1], time_features(end).shape[-1]))
-        return self.network(w, begin, jnp.concatenate([features, times], axis=-1))
+        features: Float[Array, "*c p"],
+    ) -> Float[Array, "*o m"]:
+        return self.network(w, begin, joined(features, end))
 
-    def __call__(self, noise: Float[Array, "*b m"], x: Float[Array, "*b p"], steps: int = 1) -> Float[Array, "*b m"]:
-        """Draws of z given each row, from draws of N(0, I)."""
-        features = self.standardise(x)
-        gaussian, w = self.gaussian.given(features), self.gaussian.whiten(noise)
-        ends = jnp.linspace(0.0, 1.0, steps + 1)
-        for begin, end in itertools.pairwise(ends):
-            w = w + (end - begin) * self.velocity(w, begin, end, features)
-        return gaussian.mean + gaussian.unwhiten(jnp.sqrt(gaussian.variance) * w)
+
+def joined(features: Float[Array, "*c p"], end: Float[Array, "*t"]) -> Float[Array, "*o q"]:
+    """Features beside those of a time."""
+    times = time_features(end)
+    axes = jnp.broadcast_shapes(features.shape[:-1], times.shape[:-1])
+    return jnp.concatenate([jnp.broadcast_to(part, (*axes, part.shape[-1])) for part in (features, times)], axis=-1)
 
 
 def log_snr_of(gaussian: Gaussian, share: Float[Array, "*t"]) -> Float[Array, "*t"]:
@@ -83,10 +139,10 @@ def rate(
     a, s = (part[..., None] for part in signal_noise(log_snr))
     _, gain, sd = gaussian.coefficients(log_snr)
     residual = (gaussian.whiten(theta - gaussian.mean) - gain * w) / sd
-    mean = jnp.exp(_log_scale(gaussian))
+    mean = jnp.exp(_log_scale(gaussian))[..., None]
     speed = jnp.sqrt(gaussian.variance / mean) * (a**2 * mean + s**2) / (a**2 * gaussian.variance + s**2)
     return _HALF_TURN * speed * residual
 
 
-def _log_scale(gaussian: Gaussian) -> Float[Array, ""]:
-    return jax.lax.stop_gradient(jnp.mean(jnp.log(gaussian.variance)))
+def _log_scale(gaussian: Gaussian) -> Float[Array, "*c"]:
+    return jax.lax.stop_gradient(jnp.mean(jnp.log(gaussian.variance), -1))

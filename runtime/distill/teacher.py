@@ -1,4 +1,4 @@
-"""Teachers: a denoiser for every row, with draws of rows and params to look at it from."""
+"""Teachers: a denoiser for every posterior, with draws of what posteriors are given and of params to look from."""
 
 from __future__ import annotations
 
@@ -11,41 +11,39 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.distill.flow_map import log_snr_of, rate, state_of
+from bsi.runtime.distill.flow_map import AbstractFrame, RowFrame, log_snr_of, rate, state_of
 from bsi.runtime.exact import ExactFit
 from bsi.runtime.gaussian import Gaussian
 from bsi.runtime.score import ScoreNetwork
 from bsi.runtime.standardise import Standardiser
+from bsi.runtime.training import Simulator, Table
 
 _WIDEST = 0.5  # sds of a feature by which rows are spread between those of a table
 
 
 class Teacher(eqx.Module):
-    """`draw(key, n) -> (z, features, given)`, n rows each with a draw of its params and what `denoise` takes of it."""
+    """`draw(key, n) -> (z, features, given)`: n posteriors, each with a draw of params, what a student sees of it, and
+    what `denoise` takes of it."""
 
-    standardise: Standardiser
-    gaussian: Gaussian
+    frame: AbstractFrame
     denoise: Callable[[Float[Array, "n m"], Float[Array, " n"], Any], Float[Array, "n m"]]
-    draw: Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Float[Array, "n p"], Any]]
+    draw: Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Any, Any]]
 
     def velocity(
-        self, w: Float[Array, "n m"], share: Float[Array, " n"], features: Float[Array, "n p"], given: Any
+        self, gaussian: Gaussian, w: Float[Array, "n m"], share: Float[Array, " n"], given: Any
     ) -> Float[Array, "n m"]:
-        """`dw/dshare` of the teacher's flow."""
-        gaussian = self.gaussian.given(features)
+        """`dw/dshare` of the teacher's flow; `gaussian` is the frame's."""
         log_snr = log_snr_of(gaussian, share)
         return rate(gaussian, w, self.denoise(state_of(gaussian, w, log_snr), log_snr, given), log_snr)
 
-    def flow(
-        self, w: Float[Array, "n m"], features: Float[Array, "n p"], given: Any, steps: int
-    ) -> Float[Array, "n m"]:
+    def flow(self, gaussian: Gaussian, w: Float[Array, "n m"], given: Any, steps: int) -> Float[Array, "n m"]:
         """Where the flow takes w from noise to data: `steps` steps of Heun, equal in the share."""
         size = 1.0 / steps
 
         def step(w: Array, index: Array) -> tuple[Array, None]:
             begin = jnp.full(len(w), index * size)
-            first = self.velocity(w, begin, features, given)
-            second = self.velocity(w + size * first, begin + size, features, given)
+            first = self.velocity(gaussian, w, begin, given)
+            second = self.velocity(gaussian, w + size * first, begin + size, given)
             return w + 0.5 * size * (first + second), None
 
         return jax.lax.scan(step, w, jnp.arange(steps))[0]
@@ -61,21 +59,44 @@ def exact_teacher(fit: ExactFit) -> Teacher:
         given = fit.given_features(features)
         return fit.sample(draws, given, 1)[:, 0], features, given
 
-    return Teacher(fit.standardise, fit.gaussian, fit.denoise, draw)
+    return Teacher(RowFrame(fit.standardise, fit.gaussian), fit.denoise, draw)
 
 
-def score_teacher(
-    score: ScoreNetwork, simulate: Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Float[Array, "n p"]]]
-) -> Teacher:
+def score_teacher(score: ScoreNetwork, source: Simulator | Table) -> Teacher:
     """A trained network as a teacher, seen from simulations.
 
     **Raises:** `TypeError` for a network that takes rows with holes.
     """
     if not isinstance(score.standardise, Standardiser) or not isinstance(score.posterior, Gaussian):
         raise TypeError("the teacher takes rows with holes")
+    simulate = rows_of(source)
 
     def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array, Any]:
         z, x = simulate(key, n)
         return z, score.standardise(x), x
 
-    return Teacher(score.standardise, score.posterior, score.denoise, draw)
+    return Teacher(RowFrame(score.standardise, score.posterior), score.denoise, draw)
+
+
+def rows_of(
+    source: Simulator | Table,
+) -> Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Float[Array, "n p"]]]:
+    """Simulations; in place of one that is not finite stands another one."""
+    if isinstance(source, Table):
+        finite = jnp.isfinite(jnp.asarray(source.z)).all(-1) & jnp.isfinite(jnp.asarray(source.x)).all(-1)
+        z, x = jnp.asarray(source.z)[finite], jnp.asarray(source.x)[finite]
+
+        def picked(key: PRNGKeyArray, n: int) -> tuple[Array, Array]:
+            at = jr.randint(key, (n,), 0, len(z))
+            return z[at], x[at]
+
+        return picked
+
+    def simulate(key: PRNGKeyArray, n: int) -> tuple[Array, Array]:
+        z, x = source.simulate(key, n)
+        ok = jnp.isfinite(z).all(-1) & jnp.isfinite(x).all(-1)
+        # the next finite one in a cycle, so that no shape depends on how many there are
+        at = jnp.argsort(~ok, stable=True)[jnp.arange(n) % jnp.maximum(jnp.sum(ok), 1)]
+        return z[at], x[at]
+
+    return simulate

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+from typing import Any
+
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -11,9 +12,8 @@ from bsi.runtime.samplers.base import Stats, stats
 
 
 def one_step(
-    flow_map: FlowMap, x: Float[Array, " p"], key: PRNGKeyArray, draws: int, steps: int = 1
+    flow_map: FlowMap, x: Any, key: PRNGKeyArray, draws: int, steps: int = 1
 ) -> tuple[Float[Array, "draws m"], Stats]:
-    """Draws given one row; several steps only of a map that learned them."""
-    noise = jr.normal(key, (draws, flow_map.gaussian.size))
-    z = flow_map(noise, jnp.broadcast_to(x, (draws, len(x))), steps)
+    """Draws given one row (or whatever its frame sees); several steps only of a map that learned them."""
+    z = flow_map(jr.normal(key, (draws, flow_map.size)), x, steps)
     return z, stats(z, steps)
