@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bsi import terminal
+from bsi import check_tables, terminal
 from bsi.api import Checked, Model, Profile, check_file
 from bsi.dsl.diagnostic import BsiError, Diagnostic, has_errors
 from bsi.dsl.span import Source
@@ -155,6 +155,8 @@ def show_run(run: Run) -> None:
             terminal.say(f"  {job.kind:<9} {job.name:<16} {took}")
     for check in run.checks:
         terminal.say(f"  {check.line()}")
+        for line in check_tables.lines(check.detail, terminal.width()) if check.detail else ():
+            terminal.say(line)
     terminal.say(f"  results in {run.out}/, report in {run.out / 'report.html'}")
 
 

@@ -116,7 +116,7 @@ def execute(program: Program, out: Path, store: Store, progress: Progress, *, se
                     run.checks.append(check_job.without_value(context, job, record.reason))
     finally:
         write_atomically(out / "checks.json", json.dumps(run.summary(), indent=2, allow_nan=False).encode())
-        write_atomically(out / "bsi.lock", lock.content(program, jobs, seed=seed, profile=profile).encode())
+        write_atomically(out / "bsi.lock", lock.content(program, jobs, out, seed=seed, profile=profile).encode())
     from bsi.reporting import write_report  # matplotlib: only when there is something to draw
 
     write_report(out)
@@ -138,6 +138,7 @@ def _attempt(context: Context, job: Job, run: Run, out: Path) -> JobRecord:
             save_tree_of(context, job, out / f"{job.name}.nc")
         if job.kind == "check":
             run.checks.append(check_job.result(context, job))
+            run.warnings += check_job.warnings(context, job, record.info)
     except JobFailure as failure:
         run.failures.append(failure.diagnostic)
         run.cause = run.cause or failure.__cause__

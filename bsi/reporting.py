@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bsi import reported_powers as powers
 from bsi.runtime.files import write_atomically
 from bsi.runtime.report import Bound, Check, Draws, Images, Job, Loss, Posterior, Report, render
 from bsi.runtime.results import SAMPLE_DIMS, read
@@ -44,6 +45,8 @@ def write_report(folder: Path) -> Path:
         ),
         posteriors=tuple(_posteriors(folder, [job["name"] for job in jobs if job["kind"] in ("sample", "reference")])),
         losses=tuple(_loss(job) for job in jobs if job["kind"] == "train" and job["info"].get("losses")),
+        sensitivities=tuple(powers.sensitivities(summary["checks"])),
+        evidences=tuple(powers.evidences(summary["checks"])),
         facts=_facts(lock),
         notices=()
         if summary["enforced"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bsi.compiler import configure, expressions, fits, one_step
+from collections.abc import Callable
+from typing import Any
+
+from bsi.compiler import configure, evidence, expressions, fits, local_checks, one_step, sensitivity
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import NO_NET, Check, Options, Sample
 from bsi.compiler.options import BLOCKS
@@ -12,6 +15,11 @@ from bsi.dsl import ast
 # Metrics of two samples; the rest take one sample with chains, or a fit.
 PAIRS = frozenset({"c2st", "sliced_wasserstein", "mmd", "mean_error", "sd_error"})
 FITS = frozenset({"bits_per_dim"})  # metrics of a fit
+# Metrics that tell more than a number, need no bound, and take one sample of any method; what settles their options.
+TOLD: dict[str, Callable[[Environment, ast.Call, Sample, Options], Options | None]] = {
+    "sensitivity": sensitivity.settled,
+    "evidence": evidence.settled,
+}
 FEW = 1_000  # draws below which a classifier sees too little to tell two samples apart
 
 
@@ -19,8 +27,13 @@ def check(env: Environment, declaration: ast.Check, samples: dict[str, Sample | 
     """A check with its arguments, options and bound in order. `samples` holds the declared ones that are sound."""
     call = declaration.metric
     metric = call.function.id
-    bound = _bound(env, declaration)
+    unbound, bound = declaration.bound is None, _bound(env, declaration)
     if configure.block(env, "check", call.function) is None:
+        env.used.update(a.value.id for a in call.arguments if isinstance(a.value, ast.Name))
+        return None
+    if unbound and metric not in TOLD:
+        help = f"say which values pass: `check {metric}(...) < 0.1`"
+        env.report.add("E0570", f"`{metric}` needs a bound", call, help=help)
         env.used.update(a.value.id for a in call.arguments if isinstance(a.value, ast.Name))
         return None
     given = tuple(argument for argument in call.arguments if argument.name)
@@ -32,7 +45,14 @@ def check(env: Environment, declaration: ast.Check, samples: dict[str, Sample | 
         text = canonical_text(declaration, bound, options)
         return Check(text, metric, (), options, declaration.operator, bound, (fit,))
     found = _samples(env, call, samples)
-    if found is None or options is None or bound is None or not _fitting(env, call, found):
+    if found is None or options is None or (bound is None and not unbound) or not _fitting(env, call, found):
+        return None
+    if metric in TOLD:
+        options = TOLD[metric](env, call, found[0], options)
+        if options is None:
+            return None
+    local = metric in local_checks.METRICS
+    if local and not local_checks.suits(env, call, found[0]):
         return None
     chosen = _chosen(env, dict(options).get("params"), found[0])
     if chosen is not None:
@@ -41,10 +61,11 @@ def check(env: Environment, declaration: ast.Check, samples: dict[str, Sample | 
         return None
     _lint_draws(env, call, found, options)
     names = tuple(sample.name for sample in found)
-    return Check(canonical_text(declaration, bound, options), metric, names, options, declaration.operator, bound)
+    used = found[0].fits if local or metric in TOLD else ()  # what draws again
+    return Check(canonical_text(declaration, bound, options), metric, names, options, declaration.operator, bound, used)
 
 
-def canonical_text(declaration: ast.Check, bound: float, options: Options) -> str:
+def canonical_text(declaration: ast.Check, bound: float | None, options: Options) -> str:
     """The declaration without its formatting, and without options that say what holds anyway: `c2st(ode, ref) < 0.58`.
 
     It names the check, which is therefore the same before and after `bsi expand`.
@@ -53,11 +74,16 @@ def canonical_text(declaration: ast.Check, bound: float, options: Options) -> st
     defaults = {option.name: option.default for option in BLOCKS["check", call.function.id].options}
     idle = {name for name, value in options if value == defaults[name]}
     kept = [a for a in call.arguments if not (a.name and a.name.id in idle)]
-    arguments = [f"{a.name.id} = {_plain(a.value)}" if a.name else _plain(a.value) for a in kept]
-    return f"{call.function.id}({', '.join(arguments)}) {declaration.operator} {bound:.10g}"
+    values = dict(options)
+    arguments = [f"{a.name.id} = {_plain(a.value, values[a.name.id])}" if a.name else _plain(a.value) for a in kept]
+    text = f"{call.function.id}({', '.join(arguments)})"
+    return text if bound is None else f"{text} {declaration.operator} {bound:.10g}"
 
 
-def _plain(node: ast.Expr) -> str:
+def _plain(node: ast.Expr, value: Any = None) -> str:
+    """An argument as it is written; a list of numbers, which may be computed, by its `value`."""
+    if isinstance(value, tuple) and all(isinstance(x, float) for x in value):
+        return f"[{', '.join(f'{x:.10g}' for x in value)}]"
     match node:
         case ast.Name(id=name):
             return name
@@ -97,6 +123,8 @@ def posterior_params(env: Environment, sample: Sample) -> tuple[str, ...]:
 
 
 def _bound(env: Environment, declaration: ast.Check) -> float | None:
+    if declaration.bound is None:
+        return None
     value = expressions.constant_value(env, declaration.bound, "the bound of a check")
     known = expressions.known_value(env, declaration.bound, value, "the bound of a check") if value else None
     if value is None or known is None:
@@ -151,6 +179,8 @@ def _samples(env: Environment, call: ast.Call, samples: dict[str, Sample | None]
 
 def _fitting(env: Environment, call: ast.Call, found: list[Sample]) -> bool:
     metric = call.function.id
+    if metric in TOLD or metric in local_checks.METRICS:
+        return True
     if metric not in PAIRS:
         if found[0].reference and found[0].method != "exact_gaussian":
             return True

@@ -240,6 +240,15 @@ NO_NET = Net("", "none", ())  # of a fit that needs none
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a distilled fit is told of posteriors besides a row: the range of the prior's power, and of every set its
+    rows, the range of their power, and whether each row has a power of its own."""
+
+    prior: tuple[float, float]
+    sets: tuple[tuple[int, float, float, bool], ...]
+
+
+@dataclass(frozen=True)
 class Train:
     """`laws` names a prior, and a likelihood unless only the prior is learned. `network` is held by value: its name is
     not part of the key."""
@@ -252,6 +261,7 @@ class Train:
     options: Options  # includes `simulations`: None for fresh, or the size of the table; and `seed`
     implied: bool = field(default=False, metadata=UNKEYED)  # not written by the user
     teacher: str | None = None  # the fit that a distilled one learns from, by name
+    asked: Asked | None = None  # of a distilled fit that learns powers and numbers of rows
 
 
 @dataclass(frozen=True)
@@ -273,8 +283,8 @@ class Check:
     metric: str
     samples: tuple[str, ...]
     options: Options
-    operator: str
-    bound: float
+    operator: str | None  # None with `bound`: the value is told, and held against nothing
+    bound: float | None
     fits: tuple[str, ...] = ()  # of a metric of fits, which has no samples
 
 
@@ -328,6 +338,7 @@ class Program:
     tables: Mapping[str, Table]  # by digest
     spans: Mapping[str, Span]  # name of a declaration (a check: its text) -> its place
     sources: Mapping[str, Source]  # file -> text
+    overrides: Mapping[str, str] = field(default_factory=dict)  # what `--set` said, name -> text
 
     @property
     def source(self) -> Source:

@@ -26,6 +26,7 @@ RANGES = {
     "sliced_wasserstein": (0.0, math.inf),
     "divergences": (0.0, math.inf),
     "ess": (0.0, math.inf),
+    "sensitivity": (0.0, math.inf),
 }
 
 
@@ -142,7 +143,7 @@ def _same_draws(env: Environment, program: Program, check: Check, at: ast.Check)
 
 
 def _pointless(env: Environment, check: Check, at: ast.Check) -> None:
-    if check.metric not in RANGES:
+    if check.metric not in RANGES or check.operator is None or check.bound is None or at.bound is None:
         return
     best, most = RANGES[check.metric]
     if check.operator.startswith("<"):

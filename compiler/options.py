@@ -610,6 +610,38 @@ BLOCKS: dict[tuple[str, str], Block] = {
     ("check", "rhat"): Block((PARAMS,), "largest split R-hat", "one sample with chains"),
     ("check", "ess"): Block((PARAMS,), "smallest effective sample size", "one sample with chains"),
     ("check", "divergences"): Block((), "number of divergent transitions", "one sample with chains"),
+    ("check", "sensitivity"): Block(
+        (
+            Option(
+                "components", "expr", None, "priors, sets, or params whose own laws are scaled; none: all", words=NONE
+            ),
+            Option(
+                "method",
+                "word",
+                "auto",
+                "psis: by weights; resample: by new draws at other powers; auto: each where it can be",
+                words=_words("auto", "psis", "resample"),
+            ),
+            Option("near", "real", 0.01, "weights at powers 1 - near and 1 + near tell the slope at 1", 0.0, 0.5, True),
+            Option("powers", "expr", None, "further powers; none: `[0.5, 0.8, 1.25, 2]`", words=NONE),
+            Option("threshold", "real", 0.05, "sensitivity from which on the diagnosis counts it", 0.0, open=True),
+            PARAMS,
+        ),
+        "largest distance of a marginal per doubling of the prior's power; with `components`, of their powers",
+        "one sample",
+    ),
+    ("check", "evidence"): Block(
+        (), "log evidence, integrated along a sweep of the likelihoods' power from 0 to 1", "one sample"
+    ),
+    ("check", "lc2st"): Block(
+        (
+            Option("simulations", "int", 1_000, "params and data that a classifier learns from", lower=50),
+            Option("permutations", "int", 100, "classifiers that tell what chance does", lower=19),
+            SEED,
+        ),
+        "p-value of the draws at the observed data, by a local classifier test: small when they are wrong",
+        "one sample by a trained score",
+    ),
     ("check", "bits_per_dim"): Block(
         (Option("steps", "int", None, "measurements; none: infinitely many", lower=1, words=NONE), SEED),
         "bits that a dimension of held-out rows costs at most, in declared coordinates",

@@ -310,11 +310,11 @@ class Sample(Node):
 
 @dataclass(frozen=True)
 class Check(Node):
-    """`check c2st(ode, ref) < 0.58`."""
+    """`check c2st(ode, ref) < 0.58`; without a bound, `check sensitivity(ode)`, what is found is only told."""
 
     metric: Call
-    operator: Literal["<", "<=", ">", ">="]
-    bound: Expr
+    operator: Literal["<", "<=", ">", ">="] | None
+    bound: Expr | None
 
 
 Declaration = (

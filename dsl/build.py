@@ -84,6 +84,8 @@ class Builder:
             case "sample", [name, method, options]:
                 return (ast.Sample(span, self.declared(name), self.call(method), self.options(options, span)),)
             case "check", [metric, operator, bound]:
+                if operator is None:
+                    return (ast.Check(span, self.call(metric), None, None),)
                 return (ast.Check(span, self.call(metric), operator.value, self.expr(bound)),)
         raise AssertionError(f"no such declaration: {tree.data}")
 

@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 
 SAMPLE_DIMS = ("chain", "draw")
-SAMPLED = ("posterior", "sample_stats", "posterior_predictive", "log_likelihood", "prior")  # groups with sample dims
+# Groups with sample dims.
+SAMPLED = ("posterior", "sample_stats", "posterior_predictive", "log_likelihood", "log_prior", "prior")
 FIXED = ("observed_data", "constant_data")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from bsi.runtime.correctors.pareto import GOOD as GOOD
 from bsi.runtime.correctors.pareto import pareto_smooth
 
 CONFLICT = "prior-data conflict"
@@ -109,8 +110,8 @@ def _spread(of: Callable[[np.ndarray], np.ndarray], n: int) -> np.ndarray:
 
 
 def diagnosis(prior: float, likelihood: float, threshold: float) -> str:
-    """What a param's sensitivities say (as in priorsense): both large, prior and data pull different ways; the prior's alone,
-    the data say little beside it."""
+    """What a param's sensitivities say (as in priorsense): both large, prior and data pull different ways; the prior's
+    alone, the data say little beside it."""
     if prior < threshold:
         return ""
     return CONFLICT if likelihood >= threshold else STRONG

@@ -12,6 +12,7 @@ import numpy as np
 
 from bsi.compiler.ir import Check
 from bsi.compiler.plan import Job
+from bsi.dsl.diagnostic import Diagnostic
 from bsi.jobs import evidence, held_out, local, sensitivity
 from bsi.jobs.context import Context, Draws
 from bsi.runtime.metrics import METRICS, Estimate
@@ -74,7 +75,16 @@ def result(context: Context, job: Job) -> CheckResult:
 
 
 def _holds(check: Check, value: float) -> bool | None:
-    return None if check.operator is None or check.bound is None else bool(OPERATORS[check.operator](value, check.bound))
+    if check.operator is None or check.bound is None:
+        return None
+    return bool(OPERATORS[check.operator](value, check.bound))
+
+
+def warnings(context: Context, job: Job, info: dict[str, Any]) -> list[Diagnostic]:
+    """Of a value that may mean less than it says."""
+    check = next(c for c in context.program.checks if c.text == job.node)
+    of = {"sensitivity": sensitivity.warnings, "evidence": evidence.warnings}.get(check.metric)
+    return of(context.program, check, info) if of else []
 
 
 def without_value(context: Context, job: Job, reason: str) -> CheckResult:

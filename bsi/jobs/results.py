@@ -11,7 +11,7 @@ import numpy as np
 from bsi.compiler.ir import Param
 from bsi.compiler.plan import Job
 from bsi.jobs.context import Context
-from bsi.jobs.pointwise import pointwise
+from bsi.jobs.pointwise import log_priors, pointwise
 from bsi.runtime.results import Variable, build, write
 
 PACKAGES = ("bsi-lang", "jax", "numpyro")
@@ -42,6 +42,7 @@ def save_tree_of(context: Context, job: Job, path: Path) -> None:
     groups["log_likelihood"] = {
         name: Variable(array, (f"{name}_row",)) for name, array in pointwise(context, node.name).items()
     }
+    groups["log_prior"] = {name: Variable(array) for name, array in log_priors(context, node.name).items()}
     for name, data in program.data.items():
         groups["constant_data"][name] = Variable(context.lowered.data[name], data.dims)
     tree = build(

@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bsi.runtime.report.powers import Evidence, Sensitivity
+
 
 @dataclass(frozen=True)
 class Check:
-    """`passed` is None when the check was not evaluated; `note` says why, or where in a sweep the worst value is."""
+    """`passed` is None when the check was not evaluated, or has no bound; `note` says why, or where in a sweep the
+    worst value is."""
 
     text: str
     value: float | None
     standard_error: float | None
-    bound: float
+    bound: float | None
     passed: bool | None
     note: str = ""
 
@@ -139,5 +142,7 @@ class Report:
     jobs: tuple[Job, ...] = ()
     posteriors: tuple[Posterior, ...] = ()
     losses: tuple[Loss, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()
+    evidences: tuple[Evidence, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from bsi.runtime.report.corner import MOST, chosen, corner
 from bsi.runtime.report.data import Draws, Loss, Posterior, Report
 from bsi.runtime.report.lines import chains, log_densities, losses, sweep
 from bsi.runtime.report.pictures import pictures
+from bsi.runtime.report.sensitivity import evidence, sensitivity
 
 POINTS = 12  # points of a sweep that get a corner plot of their own
 
@@ -35,6 +36,10 @@ def _sections(report: Report) -> Iterator[str]:
     yield from (_notice(text) for text in report.notices)
     if report.checks:
         yield _section("Checks", tables.checks(report.checks))
+    if report.sensitivities:
+        yield _section("Sensitivity", "".join(part for found in report.sensitivities for part in sensitivity(found)))
+    if report.evidences:
+        yield _section("Evidence", "".join(part for found in report.evidences for part in evidence(found)))
     for posterior in report.posteriors:
         yield _section(f"Posterior {posterior.name}", "".join(_posterior(posterior)))
     if report.losses:
@@ -46,11 +51,13 @@ def _sections(report: Report) -> Iterator[str]:
 
 def _verdict(report: Report) -> str:
     failed, passed = (sum(c.passed is verdict for c in report.checks) for verdict in (False, True))
-    skipped = len(report.checks) - failed - passed
+    told = sum(c.passed is None and c.bound is None for c in report.checks)
+    skipped = len(report.checks) - failed - passed - told
     parts = [
         (failed, "fail", "failed"),
         (passed, "pass", "passed"),
         (skipped, "skip", "not evaluated"),
+        (told, "skip", "told"),
     ]
     marks = [f'<span class="mark {style}">{count} {text}</span>' for count, style, text in parts if count]
     return f"<p>{' '.join(marks)}</p>" if marks else ""

@@ -15,6 +15,8 @@ from bsi.runtime.report.figure import VARIABLES, colours
 CHECKED_PIXELS = 256  # of an image, for R-hat and ESS
 MARKS = {True: ("pass", "✓ passed"), False: ("fail", "✗ failed"), None: ("skip", "– not evaluated")}
 
+TOLD = ("skip", "– told")  # of a check without a bound
+
 
 def number(value: float | None, digits: int = 4) -> str:
     """Short, for a table cell; an en dash for nothing."""
@@ -40,7 +42,7 @@ def checks(rows: Iterable[Check]) -> str:
         [
             (
                 f"<code>{escape(c.text)}</code>{f'<small>{escape(c.note)}</small>' if c.note else ''}",
-                '<span class="mark {}">{}</span>'.format(*MARKS[c.passed]),
+                '<span class="mark {}">{}</span>'.format(*_mark(c)),
                 number(c.value),
                 number(c.standard_error, 2),
                 number(c.bound),
@@ -49,6 +51,10 @@ def checks(rows: Iterable[Check]) -> str:
         ],
         numeric=2,
     )
+
+
+def _mark(check: Check) -> tuple[str, str]:
+    return TOLD if check.bound is None and check.passed is None else MARKS[check.passed]
 
 
 def jobs(rows: Iterable[Job]) -> str:

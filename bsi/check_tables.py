@@ -1,0 +1,72 @@
+"""What a check tells besides its value, as text for a terminal of any width."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from bsi import terminal
+
+MOST = 12  # coordinates of a table, those that depend on a prior most; checks.json and the report have all
+PLACES = 4  # points of a sweep with a table
+INDENT = "        "
+
+
+def lines(detail: dict[str, Any], width: int | None) -> Iterator[str]:
+    """Lines no longer than `width`, where words allow it."""
+    render = {"sensitivity": _sensitivity, "evidence": _evidence}[detail["kind"]]
+    room = None if width is None else max(width - len(INDENT), 20)
+    for line in render(detail, room):
+        yield f"{INDENT}{line}"
+
+
+def _sensitivity(detail: dict[str, Any], width: int | None) -> Iterator[str]:
+    for point in detail["points"][:PLACES]:
+        if point["at"]:
+            yield f"at {point['at']}"
+        yield from _point(point, width)
+    if len(detail["points"]) > PLACES:
+        yield from _wrapped(f"and {len(detail['points']) - PLACES} more points: see the report", width)
+
+
+def _point(point: dict[str, Any], width: int | None) -> Iterator[str]:
+    ways = [component["ways"].get(component["best"]) for component in point["components"]]
+    names = [component["name"] for component in point["components"]]
+    columns = [None if way is None else way["sensitivity"] for way in ways]
+    counted = [c for c, component in zip(columns, point["components"], strict=True) if component["of"] == "prior" and c]
+    by = counted or [c for c in columns if c]
+    order = sorted(range(len(point["labels"])), key=lambda k: -max((c[k] for c in by), default=0.0))
+    kept = sorted(order[:MOST])
+    cells = [["–" if column is None else f"{column[k]:.3f}" for column in columns] for k in kept]
+    rows = [[point["labels"][k], *own, point["diagnosis"][k]] for k, own in zip(kept, cells, strict=True)]
+    text = terminal.table(["", *names, ""], rows).splitlines()
+    if width is None or max(map(len, text)) <= width:
+        yield from text
+    else:
+        for label, *own, said in rows:
+            values = ", ".join(f"{name} {value}" for name, value in zip(names, own, strict=True))
+            yield from _wrapped(f"{label}: {values}{f'; {said}' if said else ''}", width)
+    if len(order) > MOST:
+        yield from _wrapped(f"and {len(order) - MOST} more params that depend on the prior less", width)
+    shapes = [
+        f"{name} {way['pareto_k']:.2f}" for name, way in zip(names, ways, strict=True) if way and "pareto_k" in way
+    ]
+    drawn = [name for name, way in zip(names, ways, strict=True) if way and "pareto_k" not in way]
+    if shapes:
+        yield from _wrapped(f"by weights, k̂: {', '.join(shapes)}", width)
+    if drawn:
+        yield from _wrapped(f"by new draws: {', '.join(drawn)}", width)
+
+
+def _evidence(detail: dict[str, Any], width: int | None) -> Iterator[str]:
+    for point in detail["points"]:
+        correction = point["value"] - point["trapezoid"]
+        at = f"at {point['at']}: " if point["at"] else ""
+        own = f"{point['value']:.5g} ± {point['standard_error']:.2g}, " if len(detail["points"]) > 1 else ""
+        powers = f"{len(point['powers'])} values of {detail['sweep']}"
+        yield from _wrapped(f"{at}{own}of which {correction:.2g} corrects the trapezoid rule on {powers}", width)
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    return [text] if width is None else textwrap.wrap(text, width, subsequent_indent="  ")
