@@ -7,7 +7,7 @@ parse -> import -> override -> resolve -> elaborate (sizes, types, laws, posteri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -95,7 +95,9 @@ def analyse(
     everything = allow.suppress([*syntax, *linked.diagnostics, *report.diagnostics], linked.sources, complete)
     everything = typos.gather(everything, [name_of(declaration) for declaration in table.values()], linked.sources)
     everything.sort(key=lambda d: (bool(d.primary) and not env.is_own(d.primary.span), d.sort_key()))
-    return Analysis(None if has_errors(everything) else program, everything, linked.sources)
+    if program is None or has_errors(everything):
+        return Analysis(None, everything, linked.sources)
+    return Analysis(replace(program, overrides=dict(overrides or {})), everything, linked.sources)
 
 
 def _elaborate(env: Environment) -> Program | None:
