@@ -22,6 +22,7 @@ NAMES = (
     "posteriordb",
     "bsi_bounds",
     "digits",
+    "power",
 )
 
 

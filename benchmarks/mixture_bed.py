@@ -13,7 +13,7 @@ from functools import cached_property
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from bsi.runtime.composition import Composed, NormalPrior, Rows
 from bsi.runtime.process import signal_noise
@@ -89,8 +89,8 @@ class Bed:
     def exact(
         self, rng: np.random.Generator, y: Float[np.ndarray, " p"], alpha: float, power: float, count: int
     ) -> Float[np.ndarray, "count m"]:
-        """Independent draws of `p^alpha f^power`: those of `scaled`, accepted by `(Σ a_k)^alpha / Σ a_k^alpha`, which is at
-        most 1 for alpha up to 1 and `k^(alpha - 1)` above (power means)."""
+        """Independent draws of `p^alpha f^power`: those of `scaled`, accepted by `(Σ a_k)^alpha / Σ a_k^alpha`, which
+        is at most 1 for alpha up to 1 and `k^(alpha - 1)` above (power means)."""
         cover = self.scaled(y, alpha, power)
         bound = max(0.0, (alpha - 1) * np.log(len(cover.weights)))
         kept: list[np.ndarray] = []
@@ -185,8 +185,3 @@ def wasserstein(draws: Float[np.ndarray, "a m"], truth: Float[np.ndarray, "b m"]
     at = (np.arange(len(draws)) + 0.5) / len(draws)
     gap = np.abs(np.sort(draws, 0) - np.quantile(truth, at, axis=0))
     return gap.mean(0) / truth.std(0)
-
-
-def best_component(bed: Bed, x: Float[np.ndarray, "n m"]) -> Int[np.ndarray, " n"]:
-    """Which component of the prior a draw belongs to."""
-    return bed.prior.log_parts(x).argmax(1)

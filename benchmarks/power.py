@@ -1,9 +1,10 @@
 """Bayesian power scaling (arXiv 2504.10807) where the truth is known: `p^alpha f^power` from two exact scores.
 
-Three beds, all with a mixture prior and data linear in the params (`mixture_bed.py`): three modes on a line, a Gaussian,
-and the layered seismogram of examples/seismogram. Samplers compose the exact scores of prior and posterior, or such with an
-error; truth are independent draws. On the seismogram it is measured what powers do: how far samples are from the clean
-trace, how they vary, and how often an interval of nine tenths holds the ground.
+Three beds, all with a mixture prior and data linear in the params (`mixture_bed.py`): three modes on a line, a
+Gaussian, and the layers of examples/seismogram. Samplers compose the exact scores of prior and posterior, or such with
+an error; truth are independent draws. On the seismogram it is measured what powers do: how far samples are from the
+clean trace, how they vary, and how often an interval of nine tenths holds the ground: at (1, 1), and as well towards
+(1, 0), which is the prior.
 
     python -m benchmarks.power [PART ...]     measures and writes results/power/PART.json: 20 minutes on one core
     python -m benchmarks power                prints what results/power has, and draws figures/power.png
@@ -167,8 +168,8 @@ def layers(observations: int = 32, draws: int = 128) -> list[dict]:
 
 
 def effects(bed: Bed, x: np.ndarray, grounds: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Of samples [n, draws, m]: root mean square distance of their traces, and of the mean's, to the clean trace; sd of a
-    pixel; how often an interval of nine tenths holds the ground; shift of the mean against exact draws, in their sds."""
+    """Of samples [n, draws, m]: root mean square distance of their traces, and of the mean's, to the clean trace; sd of
+    a pixel; how often an interval of nine tenths holds the ground; shift of the mean from exact draws, in their sds."""
     clean = grounds @ bed.operator.T
     low, high = np.quantile(x, [0.05, 0.95], axis=1)
     sd = truth.std(1)
@@ -212,13 +213,17 @@ def measure() -> Iterator[Figure]:
         own = {(e["alpha"], e["power"]): e for e in entries if e["method"] == method}
         best = min(POWERS, key=lambda power: own[1.0, power]["residual"])
         yield Figure(f"power, seismogram, {method}, lambda of the least residual", [best], "2 to 4")
-        for alpha in ALPHAS:
-            yield Figure(f"power, seismogram, {method}, sd of a pixel, alpha = {alpha:g}", [own[alpha, 1.0]["sd"]], "")
-        for alpha in COMPASS[0]:
-            for power in COMPASS[1]:
-                what = f"power, seismogram, {method}, coverage of .9, alpha = {alpha:g}, lambda = {power:g}"
-                yield Figure(what, [own[alpha, power]["coverage"]], ".9 at (1, 1) alone")
+        spread = [own[alpha, 1.0]["sd"] for alpha in ALPHAS]
+        yield Figure(f"power, seismogram, {method}, sd of a pixel, alpha = {_listed(ALPHAS)}", spread, "falls")
+        for power in COMPASS[1]:
+            found = [own[alpha, power]["coverage"] for alpha in COMPASS[0]]
+            what = f"power, seismogram, {method}, coverage of .9, lambda = {power:g}, alpha = {_listed(COMPASS[0])}"
+            yield Figure(what, found, ".9 at (1, 1)")
     _draw(entries)
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _draw(entries: list[dict]) -> None:
@@ -231,9 +236,12 @@ def _draw(entries: list[dict]) -> None:
             spread.plot(ALPHAS, [own[alpha, 1.0]["sd"] for alpha in ALPHAS], style)
             grid = [own[alpha, power]["coverage"] for alpha in COMPASS[0] for power in COMPASS[1]]
             coverage.plot(grid, style)
+        for axes, ticks in ((residual, (0.4, 1, 2, 4, 16)), (spread, ALPHAS)):
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         residual.axvspan(2, 4, color="0.9")
-        residual.set(xlabel="λ, at α = 1", ylabel="samples to clean trace, rms", xscale="log")
-        spread.set(xlabel="α, at λ = 1", ylabel="sd of a pixel", xscale="log")
+        residual.set(xlabel="λ, at α = 1", ylabel="samples to clean trace, rms")
+        spread.set(xlabel="α, at λ = 1", ylabel="sd of a pixel")
         coverage.axhline(0.9, linestyle=":", color="gray")
         ticks = [f"{alpha:g}, {power:g}" for alpha in COMPASS[0] for power in COMPASS[1]]
         coverage.set(xlabel="α, λ", ylabel="coverage of a .9 interval", xticks=range(len(ticks)))

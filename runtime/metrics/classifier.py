@@ -20,8 +20,6 @@ LEARNING_RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
 TOLERANCE, PATIENCE, MOST_EPOCHS = 1e-4, 10, 10_000
 
 Layers = list[tuple[Array, Array]]
-
-
 Rows = tuple[Float[Array, "n m"], Float[Array, " n"]]
 
 
@@ -37,8 +35,8 @@ def accuracy(key: PRNGKeyArray, train: Rows, test: Rows, width: int) -> Float[Sc
 
 
 def fitted(key: PRNGKeyArray, train: Rows, width: int, held_out: Rows | None = None) -> Layers:
-    """Weights after training until the loss stalls: that of the epochs, or that of `held_out` rows, of which the weights
-    with the least one are kept (scikit-learn's early stopping, but by the loss)."""
+    """Weights after training until the loss stalls: that of the epochs, or that of `held_out` rows, and then
+    the weights with the least one (scikit-learn's early stopping, but by the loss)."""
     rows, labels = train
     initial_key, key = jr.split(key)
     layers = _initial(initial_key, (rows.shape[1], width, width, 1))
