@@ -1,4 +1,4 @@
-"""Writes trace.csv, a seismogram of the second scenario, and reference.npz: draws of p^alpha f^lambda at (1, 1), (.5, 4).
+"""Writes trace.csv, a seismogram of the second scenario, and reference.npz: draws of p^alpha f^lambda at two points.
 
 Independent draws, by rejection: the sum of the powers of a mixture's components is a mixture, which is drawn from.
 The power of the sum is no more than max(1, k^(alpha - 1)) times as large (power means), and accepts the draws.
