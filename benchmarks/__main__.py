@@ -20,6 +20,8 @@ NAMES = (
     "gaussian_tall",
     "work_precision",
     "posteriordb",
+    "sbibm",
+    "tall_tasks",
     "bsi_bounds",
     "digits",
     "power",

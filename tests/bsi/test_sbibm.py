@@ -8,9 +8,12 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 
+import bsi
+from benchmarks import sbibm, tall_tasks
 from bsi.api import check_file
 from bsi.compiler.analyse import analyse
 from bsi.compiler.lower.expr import table_array
@@ -89,3 +92,36 @@ def test_a_wrong_density_is_told_from_the_right_one(task: str, change: tuple[str
 def test_a_task_runs(folder: Path, path: Path) -> None:
     assert cli("run", path, "--profile", "smoke", "--out", folder / "out").status == 0
     assert all(0.4 < check["value"] <= 1 for check in results(str(folder / "out"))["checks"])
+
+
+@pytest.mark.parametrize("name", sbibm.TASKS)
+def test_the_benchmark_asks_what_is_allowed(name: str) -> None:
+    folder = ROOT / "examples" / ("two_moons" if name == "two_moons" else "sbibm")
+    text = sbibm.model(name, "fresh", 1, [1, 5])
+    assert bsi.check(text, str(folder / "benchmark.bsi")) == []
+    assert text.count("check c2st(corrected_") == (0 if name == "two_moons" else 2)
+
+
+@pytest.mark.parametrize("name", tall_tasks.TASKS)
+def test_the_benchmark_of_sets_asks_what_is_allowed(name: str) -> None:
+    theta = {"slcp": {"theta": np.zeros(5)}, "lotka_volterra": {"rate": np.ones(4)}}.get(
+        name, {"contact": 0.5, "recovery": 0.2}
+    )
+    text = tall_tasks.model(name, 1, theta)
+    assert bsi.check(text, str(ROOT / "examples" / "sbibm" / "benchmark.bsi")) == []
+
+
+@pytest.mark.slow
+def test_truth_of_sets_is_the_reference_where_there_is_one() -> None:
+    """Without the signs, which are exact, two samples of 2 000 reference draws are .02 apart."""
+    program = check_file(ROOT / "examples" / "sbibm" / "slcp.bsi").program
+    assert program is not None
+    with np.load(ROOT / "examples" / "sbibm" / "slcp.npz") as file:
+        rows, reference = file["observation"][:1], file["reference_posterior"][0].astype(float)
+    truth = tall_tasks.Truth(program, tall_tasks.TASKS["slcp"], "f", "p")
+    z, drift = truth(rows, jr.key(1), 2_000)
+    draws = np.asarray(jax.vmap(truth.coordinates.to_params)(jnp.asarray(z))["theta"], float)
+    draws, reference = np.abs(draws), np.abs(reference[:2_000])
+    assert drift < 0.15
+    assert tall_tasks.sliced(draws, reference) < 0.1
+    assert tall_tasks.sliced(0.8 * draws, reference) > 0.1
