@@ -18,6 +18,8 @@ from bsi.dsl.diagnostic import Diagnostic
 from bsi.foresee import foresee, gigabytes
 from bsi.jobs.context import at_point, grid, sweeps_of
 from bsi.jobs.density import derivatives
+from bsi.runtime.covariances import DRAWS as COVARIANCE_DRAWS
+from bsi.runtime.covariances import STEPS as COVARIANCE_STEPS
 from bsi.runtime.store import Store
 
 MARKS = {"compute": "+", "resume": "~", "reuse": "="}
@@ -134,6 +136,9 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
         words += ", guided"
     each = [at_point(sample.options, point).get("steps") for point in grid(program, sweeps_of(program, sample))]
     known = [n for n in each if isinstance(n, int)]
+    words += _times(points)
+    if options.get("covariance") == "sampled":
+        words += f", after {COVARIANCE_DRAWS:_} draws of each row × {COVARIANCE_STEPS} steps for covariances"
     return {
         "words": words + _times(points),
         "draws": options["draws"] * points,

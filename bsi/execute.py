@@ -21,7 +21,7 @@ from bsi.dsl.render import render_json
 from bsi.failure import JobFailure, RunFailure, about, unforeseen
 from bsi.foresee import foresee
 from bsi.jobs import check as check_job
-from bsi.jobs import correct
+from bsi.jobs import composition, correct, points
 from bsi.jobs import distill as distill_job
 from bsi.jobs import reference as reference_job
 from bsi.jobs import sample as sample_job
@@ -133,7 +133,10 @@ def _attempt(context: Context, job: Job, run: Run, out: Path) -> JobRecord:
         if job.kind == "train":
             run.warnings += train_job.warnings(context.program, context.program.trains[job.node], record.info)
         if job.kind == "sample":
-            run.warnings += correct.warnings(context.program, context.program.samples[job.node], record.info)
+            sample = context.program.samples[job.node]
+            run.warnings += correct.warnings(context.program, sample, record.info)
+            run.warnings += composition.warnings(context.program, sample, record.info)
+            run.warnings += exact_job.observed(context.program, sample, record.info)
         if job.kind in ("sample", "reference"):
             save_tree_of(context, job, out / f"{job.name}.nc")
         if job.kind == "check":

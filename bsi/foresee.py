@@ -154,6 +154,27 @@ def _guide(program: Program, lowered: LoweredModel, node: Sample) -> None:
 
 
 def _reference(program: Program, lowered: LoweredModel, name: str) -> int:
+    results = _results(program, node, min(dict(node.options)["draws"], _MOST))
+    return _passes(program, lowered, node) + _sets(program, lowered, node) + results
+
+
+def _sets(program: Program, lowered: LoweredModel, node: Sample) -> int:
+    """Bytes of all rows, and of the covariances of a composition: three matrices a row while it is built."""
+    learned = {train.likelihood: train for train in map(program.trains.get, node.fits) if train}
+    size = 0
+    for factor in program.posteriors[node.posterior].factors:
+        if factor.observation is None:
+            continue
+        rows, entries = program.observations[factor.observation].rows, program.likelihoods[factor.law].shape
+        train = learned.get(factor.law)
+        matrices = 3 * lowered.coordinates_of(train).m ** 2 if train and train.teacher is None and rows > 1 else 0
+        size += 4 * rows * (math.prod(entries) + matrices)
+    return size
+
+
+def _passes(program: Program, lowered: LoweredModel, node: Sample) -> int:
+    """Bytes of a pass of the largest network that a sample takes, at one point of its sweeps."""
+    draws, sizes = min(dict(node.options)["draws"], _MOST), [0]
     node = program.samples[name]
     options = dict(node.options)
     if "chains" not in options:

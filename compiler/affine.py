@@ -102,6 +102,24 @@ def suits(env: Environment, method: ast.Call, posterior: Posterior | None) -> bo
     return True
 
 
+def is_gaussian(env: Environment, *names: str) -> bool:
+    """Whether laws are Gaussian in the params: the product of a prior and a likelihood that are is a Gaussian."""
+    for name in names:
+        law = _law(env, env.declarations[name])
+        if (
+            law is None
+            or law.learned is not None
+            or not law.draws
+            or (isinstance(law, Likelihood) and not law.explicit)
+        ):
+            return False
+        params = law.params if isinstance(law, Prior) else law.given
+        unknown = dict.fromkeys(params, Degree.AFFINE)
+        if any(_wrong(draw.law, unknown) for draw in law.draws):
+            return False
+    return True
+
+
 def _law(env: Environment, declaration: ast.Declaration) -> Prior | Likelihood | None:
     match declaration:
         case ast.Prior():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bsi.compiler import (
     affine,
+    biases,
     configure,
     correctors,
+    exact,
     fits,
     images,
     likelihood_laws,
     missing,
-    observations,
     one_step,
     posteriors,
     routes,
@@ -18,7 +19,7 @@ from bsi.compiler import (
     stored,
 )
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Posterior, Sample, Train
+from bsi.compiler.ir import Options, Posterior, Sample, Train
 from bsi.compiler.options import Block
 from bsi.compiler.report import listed
 from bsi.compiler.simulator_calls import outside_jax
@@ -77,11 +78,9 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
     if used is None:
         return None
     settled = row_sets.settled(env, declaration, settled, used)
-    if settled is None:
+    if settled is None or not _sampled(env, declaration, settled, used):
         return None
-    if dict(settled)["correct"] is None:
-        _lint_sum(env, declaration, found, dict(settled)["compose"])
-        _lint_power(env, declaration, found)
+    biases.lint(env, declaration, found, settled, route)
     names = tuple(fit.name for fit in used)
     return Sample(declaration.name.id, method.function.id, found.name, names, route, settled, False)
 
@@ -222,7 +221,7 @@ def _fits(
 def _composable(env: Environment, declaration: ast.Sample, posterior: Posterior, trains: list[Train]) -> bool:
     """Composition needs covariances, which networks on images do not learn."""
     of_images = next((fit for fit in trains if fit.likelihood and fit.network.kind in images.NETS), None)
-    if of_images is None or not needs_composition(env, posterior):
+    if of_images is None or not biases.needs_composition(env, posterior):
         return True
     env.report.add(
         "E0443",
@@ -232,6 +231,22 @@ def _composable(env: Environment, declaration: ast.Sample, posterior: Posterior,
         also=[(env.name_of(of_images.name), "declared here")] if not of_images.implied else (),
         help="where the likelihood has a density, learn the prior alone and use `route = guided`; or declare all of "
         "the data as one row",
+    )
+    return False
+
+
+def _sampled(env: Environment, declaration: ast.Sample, options: Options, trains: list[Train]) -> bool:
+    """Covariances are estimated only where they are not known."""
+    table = next((fit for fit in trains if fit.objective == exact.OBJECTIVE), None)
+    if table is None or dict(options)["covariance"] != "sampled":
+        return True
+    option = next(item for item in declaration.options.items if item.name.id == "covariance")
+    env.report.add(
+        "E0583",
+        f"`covariance = sampled` estimates by draws what `{table.name}` knows exactly",
+        option,
+        also=[(env.name_of(table.name), "declared here")],
+        help="remove it",
     )
     return False
 
@@ -257,40 +272,3 @@ def _declared_trains(env: Environment, names: list[str | None]) -> list[Train]:
     declarations = [env.declarations.get(name or "") for name in names]
     found = [fits.train(env, declaration) for declaration in declarations if isinstance(declaration, ast.Train)]
     return [fit for fit in found if fit]
-
-
-def _lint_sum(env: Environment, declaration: ast.Sample, posterior: Posterior, compose: str) -> None:
-    if compose == "sum" and needs_composition(env, posterior):
-        option = next(o for o in declaration.options.items if o.name.id == "compose")
-        env.report.add(
-            "W0406",
-            "a plain sum of scores is biased for several rows, and for powers other than 1",
-            option,
-            help="use `compose = gauss`; `correct` takes away what bias is left",
-        )
-
-
-def _lint_power(env: Environment, declaration: ast.Sample, posterior: Posterior) -> None:
-    for factor in posterior.factors:
-        prior = fits.learned_prior(env, factor.law) if factor.kind == "prior" else None
-        if prior and (factor.power.op != "const" or factor.power.value != 1):
-            env.report.add(
-                "W0430",
-                f"a power of the learned prior `{prior.name}` is exact only if it is Gaussian in working coordinates",
-                declaration.method,
-                help="the score of a power is not a multiple of the score once there is noise; leave the power at 1, "
-                "or take the bias away: `ddim(...) { correct = smc }`",
-            )
-
-
-def needs_composition(env: Environment, posterior: Posterior) -> bool:
-    """Whether scores of several factors, or of powers, must be combined."""
-    rows = 0
-    for factor in posterior.factors:
-        if factor.power.op != "const" or factor.power.value != 1:
-            return True
-        declaration = env.declarations.get(factor.observation or "")
-        if isinstance(declaration, ast.Observe):
-            found = observations.observation(env, declaration)
-            rows += found.rows if found else 0
-    return rows > 1

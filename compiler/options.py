@@ -83,8 +83,9 @@ COVARIANCE = Option(
     "covariance",
     "word",
     "auto",
-    "moments: of gauss, by a network; jacobian, isotropic: of the prior given noise, when guided; auto: the first",
-    words=_words("auto", "moments", "jacobian", "isotropic"),
+    "of rows, by a network (moments) or draws of their scores (sampled: slow, noisy); of the prior given noise, when "
+    "guided (jacobian, isotropic); auto: moments or jacobian",
+    words=_words("auto", "moments", "sampled", "jacobian", "isotropic"),
 )
 LOG_DENSITY = Option(
     "log_density",
@@ -656,7 +657,6 @@ LATER: dict[str, frozenset[str]] = {
     "train": frozenset(),
     "sample": frozenset(),
     "check": frozenset({"sbc", "tarp", "psis"}),
-    "covariance": frozenset({"sampled"}),
     "option": frozenset(),
 }
 

@@ -152,7 +152,7 @@ def _prior_factor(env: Environment, factor: ast.Factor) -> Factor | None:
             "E0302", f"a power of a prior is one number, but this has {described(power.shape)}", factor.power or factor
         )
         return None
-    if any(x == 0 for x in _values(env, power) or ()):
+    if any(x == 0 for x in power_values(env, power) or ()):
         env.report.add(
             "W0403",
             f"`{factor.law.id}^0` leaves no prior: the posterior may be improper",
@@ -180,7 +180,7 @@ def _same_params(env: Environment, factor: ast.Factor, declared: tuple[ast.Name,
     return False
 
 
-def _values(env: Environment, power: Expr) -> list[float] | None:
+def power_values(env: Environment, power: Expr) -> list[float] | None:
     """Every value a power takes: its own, or over its sweeps."""
     known = dict(env.data_values)
     for name in fold.references(power):
@@ -217,7 +217,7 @@ def _power(env: Environment, factor: ast.Factor, observed: Observation | None) -
             return None
         value = fold.constant(tuple(map(float, known)) if isinstance(known, tuple) and value.shape[1:] == () else known)
         value = value if value.shape else fold.constant(float(value.value))
-    bad = next((x for x in _values(env, value) or () if not 0 <= x < math.inf), None)
+    bad = next((x for x in power_values(env, value) or () if not 0 <= x < math.inf), None)
     if bad is not None:
         places = [(s.values, "its values") for s in sweeps if isinstance(s, ast.Sweep)]
         env.report.add(

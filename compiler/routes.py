@@ -13,7 +13,7 @@ from bsi.dsl import ast
 
 Given = list[tuple[ast.Name, fits.Laws]]
 GUIDED, AMORTISED = "guided", "amortised"
-COVARIANCES = {GUIDED: ("jacobian", "isotropic"), AMORTISED: ("moments",)}
+COVARIANCES = {GUIDED: ("jacobian", "isotropic"), AMORTISED: ("moments", "sampled")}
 
 
 def route(

@@ -59,9 +59,7 @@ def _too_few(env: Environment, declaration: ast.Sample, fit: Train, rows: int) -
     )
 
 
-def possible(
-    env: Environment, given: ast.Options, asks: str, prior: str, likelihood: str | None, rows: int
-) -> bool:
+def possible(env: Environment, given: ast.Options, asks: str, prior: str, likelihood: str | None, rows: int) -> bool:
     """Whether a fit of these laws can see sets of `rows` rows; reports why not, at the option that `asks` for them."""
     if rows == 1:
         return True

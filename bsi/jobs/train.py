@@ -126,6 +126,7 @@ def fit(context: Context, node: Train, table: Path | None, checkpoint: Checkpoin
         "simulations": info.simulations,
         "non_finite": info.bad_rows,
         "gates": list(info.gates),
+        "reach": info.reach,
     }
 
 

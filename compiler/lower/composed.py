@@ -33,11 +33,12 @@ from bsi.runtime.composition import (
     temper,
     tilt,
 )
-from bsi.runtime.exact import ExactFit
+from bsi.runtime.exact import Conditioned, ExactFit, Given
 from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Bounded, Denoiser, ScoreNetwork
 from bsi.runtime.training import Fit
 
+Precisions = Callable[[str, Fit, Array], Float[Array, "n m m"]]
 COMPOSITIONS = {"gauss": gauss, "jac": jac, "fnpse": fnpse, "sum": plain_sum, "partial": gauss}
 
 
@@ -51,7 +52,8 @@ class NoScore(ValueError):
 
 class ComposedPosterior:
     """Denoisers of `posterior` at every point of its sweeps. `fits` has one entry a likelihood, `kind` is the kind of
-    coordinates they were trained in, `compose` an option's value."""
+    coordinates they were trained in, `compose` an option's value. `precisions` of `(likelihood, fit, factors)` takes
+    the place of the moment heads."""
 
     def __init__(
         self,
@@ -60,8 +62,9 @@ class ComposedPosterior:
         kind: str,
         fits: Mapping[Any, Fit | ExactFit],
         compose: str | Choice,
+        precisions: Precisions | None = None,
     ):
-        self.model, self.posterior, self.fits = model, posterior, fits
+        self.model, self.posterior, self.fits, self._precisions = model, posterior, fits, precisions
         name, self.n_max = compose, 1
         if isinstance(compose, Choice):
             name, self.n_max = compose.name, dict(compose.options)["n_max"]
@@ -84,29 +87,37 @@ class ComposedPosterior:
         """
         if not self.fits and not self.coordinates.gaussian:
             raise NoScore("nothing has learned its prior, which has no exact normal coordinates")
-        powers = dict(zip(map(id, self.posterior.factors), self.model.powers(self.posterior, point), strict=True))
         if self._is_bare() and not self.fits:
             return _standard_normal, {}
         if self._is_bare():
-            sets = [(factor.law, self._factors(factor, x, jnp.ones(()))[0][0]) for factor, x in self.sets]
+            one = jnp.ones(())
+            sets = [(factor.law, self._factors(factor, x, one, one)[0][0]) for factor, x in self.sets]
             law, x = next(iter(sets), (None, jnp.zeros(0)))
             denoiser, limit = self.fits[law].score.condition(x), self.coordinates.limit
-            return denoiser if limit is None else Bounded(denoiser, limit), {}
-        betas = [powers[id(factor)] for factor, _ in self.sets]
-        betas = [beta[left] if beta.ndim else beta for beta, left in zip(betas, self.left, strict=True)]
-        (alpha,) = [powers[id(factor)] for factor in self.posterior.factors if factor.kind == "prior"]
-        sets = [self._factors(factor, x, beta) for (factor, x), beta in zip(self.sets, betas, strict=True)]
-        rows = [_make_rows(self.fits[factor.law], *own) for (factor, _), own in zip(self.sets, sets, strict=True)]
+            notes = _support([denoiser.given] if isinstance(denoiser, Conditioned) else [])
+            return denoiser if limit is None else Bounded(denoiser, limit), notes
+        powers = self.model.powers(self.posterior, point)
+        betas = self._betas(powers)
+        (alpha,) = [p for p, factor in zip(powers, self.posterior.factors, strict=True) if factor.kind == "prior"]
+        sets = [
+            self._factors(*one, beta, kinds) for one, beta, kinds in zip(self.sets, betas, self._kinds, strict=True)
+        ]
+        rows = [self._make_rows(factor.law, *own) for (factor, _), own in zip(self.sets, sets, strict=True)]
         composed = self._build(self._prior(alpha), [*rows, *self._learned_prior(alpha, rows)])
-        notes = {"repaired": composed.repaired, "projected": composed.projected}
+        notes = {"repaired": composed.repaired, "projected": composed.projected, **_support([own.x for own in rows])}
+        notes["directions"] = jnp.asarray(self.coordinates.m * sum(len(own.powers) for own in rows))
         if isinstance(composed.prior, TiltedPrior):
             notes["prior_effective"] = composed.prior.effective
         return composed, notes
 
     def given(self, rows: Sequence[Array]) -> ComposedPosterior:
-        """The same posterior of other data: rows of every set as its fit takes them, which may be traced."""
+        """The same posterior of other data: flat rows of every set, whole, which may be traced."""
         other = copy.copy(self)
-        other.sets = [(factor, x) for (factor, _), x in zip(self.sets, rows, strict=True)]
+        whole = [jnp.concatenate([x, jnp.ones_like(x)], -1) for x in rows]
+        other.sets = [
+            (factor, both if self.fits[factor.law].partial else x)
+            for (factor, _), x, both in zip(self.sets, rows, whole, strict=True)
+        ]
         return other
 
     def _rows(self, factor: Factor) -> tuple[Float[Array, "n p"], np.ndarray]:
@@ -115,12 +126,32 @@ class ComposedPosterior:
         rows, seen = self.model.rows(factor.observation), self.model.seen(factor.observation)
         return features(rows, seen, self.fits[factor.law].partial)
 
-    def _factors(self, factor: Factor, x: Array, beta: Array) -> tuple[Array, Array]:
+    def _betas(self, powers: tuple[Array, ...]) -> list[Array]:
+        """The powers of what is left of every set: one number, or one a row."""
+        betas = [p for p, factor in zip(powers, self.posterior.factors, strict=True) if factor.kind == "likelihood"]
+        return [beta[left] if beta.ndim else beta for beta, left in zip(betas, self.left, strict=True)]
+
+    @cached_property
+    def _kinds(self) -> list[Array]:
+        """Powers where no two agree by chance: rows that share one there are of one set at every point of the sweeps,
+        so that all points have as many sets."""
+        anywhere = {name: 0.7310585 + 0.1 * place for place, name in enumerate(self.model.program.sweeps)}
+        return self._betas(self.model.powers(self.posterior, anywhere))
+
+    def _factors(self, factor: Factor, x: Array, beta: Array, kinds: Array) -> tuple[Array, Array]:
         """What the fit is conditioned on, factor by factor, and the power of each: rows, or sets of them."""
         width = self.fits[factor.law].set_rows
         if width == 1:
             return x, beta
-        return grouped(x, np.broadcast_to(beta, len(x)), self.n_max, width)
+        apart = [np.asarray(v) for v in (beta, kinds)] if beta.ndim else [np.zeros(len(x))]
+        sets, first = grouped(x, np.stack(apart), self.n_max, width)
+        return sets, jnp.broadcast_to(beta, len(x))[first]
+
+    def _make_rows(self, law: str, x: Array, beta: Array) -> Rows:
+        fit = self.fits[law]
+        if self._precisions is None or isinstance(fit, ExactFit):
+            return _make_rows(fit, x, beta)
+        return _rows_of(fit, x, beta, self._precisions(law, fit, x))
 
     def _is_bare(self) -> bool:
         """One row, one set that a fit takes whole, or the prior alone, and all powers one: nothing is composed."""
@@ -167,6 +198,12 @@ class ComposedPosterior:
         return [name for name, place in self.coordinates.places.items() for _ in range(place.stop - place.start)]
 
 
+def _support(given: Sequence[Any]) -> dict[str, Array]:
+    """How many simulations the posterior of a row rests on in effect, of the row with the fewest: of exact fits."""
+    found = [jnp.min(one.effective) for one in given if isinstance(one, Given)]
+    return {"effective_simulations": jnp.min(jnp.stack(found))} if found else {}
+
+
 def _standard_normal(u: Float[Array, "*b m"], log_snr: Float[Array, ""]) -> Float[Array, "*b m"]:
     """The denoiser of N(0, I)."""
     return signal_noise(log_snr)[0] * u
@@ -199,5 +236,9 @@ def _make_rows(fit: Fit | ExactFit, x: Array, beta: Array) -> Rows:
     head = fit.moments
     assert head is not None  # the checker's promise (E0443)
     _, precisions = jax.lax.map(lambda row: head(row), x, batch_size=1024)
+    return _rows_of(fit, x, beta, precisions)
+
+
+def _rows_of(fit: Fit, x: Array, beta: Array, precisions: Array) -> Rows:
     prior = None if fit.score.gaussian_prior else fit.score.prior.precision()
     return make_rows(fit.score.denoise, x, beta, precisions, prior)

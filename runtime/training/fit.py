@@ -135,7 +135,9 @@ def train(
 
     # a short training is not worth more pilot simulations than it makes itself
     budget = options.steps * options.batch // options.rows
-    posterior, prior, made, bad = (None, None, 0, 0) if images else regress(1, min(options.pilot // options.rows, budget))
+    posterior, prior, made, bad = (
+        (None, None, 0, 0) if images else regress(1, min(options.pilot // options.rows, budget))
+    )
     table = isinstance(source, Table)
     finite = table or source.held_out is not None
     length = min(options.chunk, options.steps)
@@ -157,6 +159,7 @@ def train(
         held_rows = tuple(v[at] for v in held_rows)
     else:
         made += len(held_rows[0])
+    reach = None if images or not source.p else _reach(source, held_rows, standardise, options.rows)
     held_rows = seen(held_rows, jr.fold_in(keys["held"], 3))
     if images:
         held_rows = _whole_batches(held_rows, options.batch)
@@ -209,8 +212,16 @@ def train(
         bad_rows=bad + int(state.bad_rows) + (0 if table else int(jnp.sum(held_rows[2] == 0.0))),
         gates=tuple(map(float, gates)),
         failed=failed,
+        reach=reach,
     )
     return (None if failed else fit), info
+
+
+def _reach(source: Simulator | Table, held_rows: Any, standardise: Standardiser, rows: int) -> tuple[float, int]:
+    """See `TrainingInfo`; of a table all of it is looked at."""
+    x = np.asarray(source.x, np.float32) if isinstance(source, Table) else np.asarray(held_rows[1])
+    features = np.asarray(standardise(x[np.isfinite(x).all(-1)])).reshape(-1, source.p // rows)
+    return float(np.square(features).sum(-1).max()), len(features)
 
 
 def _gaussians(fit: Fit) -> tuple[Any, ...]:

@@ -91,7 +91,8 @@ class Checkpoint(Protocol):
 class TrainingInfo:
     """Losses are (chunks, parts): score, in the objective's units, and moments where a fit has them.
 
-    `failed` says why a run has no usable weights, or is None."""
+    `failed` says why a run has no usable weights, or is None. `reach`: the largest sum of a row's squared features, and
+    among how many simulated rows: what lies beyond was never seen."""
 
     train_loss: np.ndarray
     held_out_loss: np.ndarray
@@ -102,3 +103,4 @@ class TrainingInfo:
     bad_rows: int
     gates: tuple[float, ...]
     failed: str | None = None
+    reach: tuple[float, int] | None = None

@@ -185,11 +185,11 @@ def test_partial_sets_are_exact_for_gaussians(n_max):
             return jnp.einsum("...ij,...j->...i", jnp.linalg.inv(inner), target)
 
         powers = np.where(np.isin(np.arange(n), [2, 7]), 0.5, 2.0)
-        sets, of_sets = grouped(jnp.concatenate([x, jnp.ones_like(x)], -1), powers, n_max, width)
+        sets, first = grouped(jnp.concatenate([x, jnp.ones_like(x)], -1), powers[None], n_max, width)
         counts = np.asarray(sets[:, width * M :].reshape(-1, width, M)[..., 0].sum(-1))
         assert len(sets) == 1 + -(-9 // n_max) and counts.sum() == n and np.ptp(counts[1:]) <= 1
         precisions = jnp.eye(M) + counts[:, None, None] * jnp.asarray(information)
-        few = gauss(NormalPower(M, 0.5), [make_rows(denoise_sets, sets, of_sets, precisions)])
+        few = gauss(NormalPower(M, 0.5), [make_rows(denoise_sets, sets, jnp.asarray(powers)[first], precisions)])
         single = jnp.broadcast_to(jnp.eye(M) + jnp.asarray(information), (n, M, M))
         many = gauss(NormalPower(M, 0.5), [make_rows(denoise, x, jnp.asarray(powers), single)])
         u = jr.normal(jr.PRNGKey(0), (20, M), jnp.float64)
