@@ -220,7 +220,7 @@ def train(
 def _reach(source: Simulator | Table, held_rows: Any, standardise: Standardiser, rows: int) -> tuple[float, int]:
     """See `TrainingInfo`; of a table all of it is looked at."""
     x = np.asarray(source.x, np.float32) if isinstance(source, Table) else np.asarray(held_rows[1])
-    features = np.asarray(standardise(x[np.isfinite(x).all(-1)])).reshape(-1, source.p // rows)
+    features = np.asarray(standardise(jnp.asarray(x[np.isfinite(x).all(-1)]))).reshape(-1, source.p // rows)
     return float(np.square(features).sum(-1).max()), len(features)
 
 
