@@ -34,7 +34,10 @@ def _cannot_repeat(sample: Sample) -> tuple[str, str] | None:
         return f"`{sample.name}` is guided by the likelihood at the observed data", _OTHERWISE
     if sample.method in ("smc", "one_step"):
         return f"`{sample.method}` does not draw one by one from a score", _OTHERWISE
-    correct = dict(sample.options)["correct"]
+    options = dict(sample.options)
+    if options["covariance"] == "sampled":
+        return f"the covariances of `{sample.name}` are sampled at the observed data", "use `covariance = moments`"
+    correct = options["correct"]
     if isinstance(correct, Choice) and correct.name != "langevin":
         return f"`{correct.name}` corrects the draws of `{sample.name}` as a whole", "check a sample without `correct`"
     return None

@@ -20,7 +20,7 @@ LEARNING_RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
 TOLERANCE, PATIENCE, MOST_EPOCHS = 1e-4, 10, 10_000
 
 Layers = list[tuple[Array, Array]]
-Rows = tuple[Float[Array, "n m"], Float[Array, " n"]]
+Rows = tuple[Float[Array, "_ m"], Float[Array, " _"]]  # and their labels
 
 
 @partial(jax.jit, static_argnames=("width",))

@@ -10,6 +10,7 @@ from bsi.runtime.metrics import METRICS
 from bsi.runtime.reference import assess
 
 C2ST, SW, MMD = (METRICS[name].function for name in ("c2st", "sliced_wasserstein", "mmd"))
+LC2ST = METRICS["lc2st"].function
 MEAN, SD = METRICS["mean_error"].function, METRICS["sd_error"].function
 
 
@@ -154,3 +155,39 @@ def test_metrics_of_a_reference_take_the_worst():
     values = {name: metric.function(reference).value for name, metric in METRICS.items() if metric.needs == "reference"}
     assert values == {"rhat": reference.rhat["a"][1], "ess": reference.ess_bulk["a"][1], "divergences": 3.0}
     assert values["rhat"] > 1.5 and values["ess"] < 20
+
+
+@pytest.mark.parametrize(("shift", "low", "high"), [(0.0, 0.05, 1.0), (0.6, 0.0, 0.03)])
+def test_lc2st_tells_right_draws_from_shifted_ones(shift, low, high):
+    """A linear-Gaussian model of two params, 600 simulations; draws that are off by `shift` posterior sds."""
+    rng = np.random.default_rng(1)
+    params = rng.standard_normal((600, 2))
+    data = params + 0.5 * rng.standard_normal((600, 2))
+
+    def sampler(x):
+        return 0.8 * x + np.sqrt(0.2) * (shift + rng.standard_normal(x.shape))
+
+    observed = np.array([0.7, -0.3])
+    draws = sampler(np.tile(observed, (500, 1)))
+    found = LC2ST(params, sampler(data), data, draws, observed, permutations=39, seed=2)
+    assert low < found.value <= high and found.standard_error is not None
+
+
+@pytest.mark.slow
+def test_lc2st_is_uniform_for_right_draws():
+    """40 sets of simulations: the p-values' distribution function within Kolmogorov's 4 σ, .5 / √40 each."""
+    values = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        params = rng.standard_normal((200, 1))
+        data = params + 0.5 * rng.standard_normal((200, 1))
+        drawn, draws = (0.8 * x + np.sqrt(0.2) * rng.standard_normal(x.shape) for x in (data, np.full((200, 1), 0.5)))
+        values.append(LC2ST(params, drawn, data, draws, np.array([0.5]), permutations=39, seed=seed).value)
+    gap = np.abs(np.sort(values) - (np.arange(40) + 0.5) / 40).max()
+    assert gap < 4 * 0.5 / np.sqrt(40)
+
+
+def test_lc2st_refuses_what_is_not_finite():
+    x = np.zeros((30, 1))
+    with pytest.raises(ValueError, match="not finite"):
+        LC2ST(x, x * np.nan, x, x, np.zeros(1))
