@@ -41,6 +41,6 @@ def evidences(checks: Checks) -> Iterator[Evidence]:
     for check in checks:
         detail = check.get("detail") or {}
         for point in detail["points"] if detail.get("kind") == "evidence" else ():
-            curve = (np.asarray(point[name], float) for name in ("powers", "means", "variances"))
+            powers, means, variances = (np.asarray(point[name], float) for name in ("powers", "means", "variances"))
             value, error, plain = (point[name] for name in ("value", "standard_error", "trapezoid"))
-            yield Evidence(check["text"], point["at"], value, error, plain, *curve, detail["sweep"])
+            yield Evidence(check["text"], point["at"], value, error, plain, powers, means, variances, detail["sweep"])

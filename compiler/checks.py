@@ -32,7 +32,7 @@ def check(env: Environment, declaration: ast.Check, samples: dict[str, Sample | 
         env.used.update(a.value.id for a in call.arguments if isinstance(a.value, ast.Name))
         return None
     if unbound and metric not in TOLD:
-        help = f"say which values pass: `check {metric}(...) < 0.1`"
+        help = "say which values pass: `< BOUND` or `> BOUND`"
         env.report.add("E0570", f"`{metric}` needs a bound", call, help=help)
         env.used.update(a.value.id for a in call.arguments if isinstance(a.value, ast.Name))
         return None

@@ -192,7 +192,5 @@ def _declaration(node: ast.Declaration | ast.Edition) -> list[str]:
             return ["train", name.id, "=", *_call(call), *_options(options)]
         case ast.Sample(name=name, method=call, options=options):
             return ["sample", name.id, "=", *_call(call), *_options(options)]
-        case ast.Check(metric=metric, operator=None):
-            return ["check", *_call(metric)]
         case ast.Check(metric=metric, operator=operator, bound=bound):
-            return ["check", *_call(metric), operator, *_expr(bound, SUM)]
+            return ["check", *_call(metric), *([operator, *_expr(bound, SUM)] if operator and bound else [])]

@@ -41,12 +41,12 @@ def log_evidence(powers: Sequence[float], log_likelihoods: Sequence[Float[np.nda
     Raises:
         ValueError: `ln f` is not finite at some draw.
     """
-    powers = np.asarray(powers, np.float64)
+    grid = np.asarray(powers, np.float64)
     tables = [np.asarray(table, np.float64) for table in log_likelihoods]
     if not all(np.isfinite(table).all() for table in tables):
         raise ValueError("the likelihood is zero at some draws: the mean of its logarithm is not finite")
     means, variances = (np.array([of(table) for table in tables]) for of in (np.mean, np.var))
-    h = np.diff(powers)
+    h = np.diff(grid)
     along = (np.append(h, 0.0) + np.insert(h, 0, 0.0)) / 2  # what the rule takes of every mean
     across = (np.append(h**2, 0.0) - np.insert(h**2, 0, 0.0)) / 12  # and of every variance
     error = [_error(table, a, b) for table, a, b in zip(tables, along, across, strict=True)]
@@ -55,7 +55,7 @@ def log_evidence(powers: Sequence[float], log_likelihoods: Sequence[Float[np.nda
         trapezoid + float(across @ variances),
         math.sqrt(sum(error)),
         trapezoid,
-        tuple(powers.tolist()),
+        tuple(grid.tolist()),
         tuple(means.tolist()),
         tuple(variances.tolist()),
     )

@@ -35,7 +35,7 @@ def outcome(context: Context, check: Check) -> dict[str, Any]:
     for index, point in zip(np.ndindex(total.shape[1:-2]), grid(program, others), strict=True):
         at = place(point).removeprefix(" at ")
         try:
-            found.append((log_evidence(powers[order], [total[(i, *index)] for i in order]), at))
+            found.append((log_evidence(powers[order].tolist(), [total[(i, *index)] for i in order]), at))
         except ValueError as error:
             return {"value": None, "standard_error": None, "at": at, "note": str(error)}
     choose = min if (check.operator or "<").startswith(">") else max
