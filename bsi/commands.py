@@ -152,7 +152,8 @@ def show_run(run: Run) -> None:
     for job in run.jobs:
         if job.kind != "check":
             took = f"{job.seconds:.1f} s" if job.status == "done" else job.status
-            terminal.say(f"  {job.kind:<9} {job.name:<16} {took}")
+            told = job.info.get("summary")
+            terminal.say(f"  {job.kind:<9} {job.name:<16} {took}{f'; {told}' if told else ''}")
     for check in run.checks:
         terminal.say(f"  {check.line()}")
         for line in check_tables.lines(check.detail, terminal.width()) if check.detail else ():

@@ -23,6 +23,7 @@ from bsi.foresee import foresee
 from bsi.jobs import check as check_job
 from bsi.jobs import composition, correct, points
 from bsi.jobs import distill as distill_job
+from bsi.jobs import exact as exact_job
 from bsi.jobs import reference as reference_job
 from bsi.jobs import sample as sample_job
 from bsi.jobs import train as train_job

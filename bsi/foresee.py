@@ -28,8 +28,10 @@ from bsi.compiler.lower.numpyro_model import numpyro_model
 from bsi.compiler.plan import Job
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import JobFailure, about, unforeseen
+from bsi.jobs import distill
 from bsi.jobs.context import grid, sweeps_of
 from bsi.runtime.composition.rows import STATES
+from bsi.runtime.distill.flow_map import RowVelocity
 from bsi.runtime.training import Fit, Simulator
 from bsi.user_code import failures_named
 
@@ -43,6 +45,8 @@ def foresee(program: Program, lowered: LoweredModel, job: Job) -> tuple[int | No
     look = {"simulate": _simulate, "train": _train, "sample": _sample, "reference": _reference}.get(job.kind)
     if look is None or job.reused:
         return None, None
+    if job.kind == "train" and (problem := distill.refused(program, lowered, program.trains[job.node])):
+        return None, problem
     try:
         with failures_named(program, lowered.host):
             size = look(program, lowered, job.node)
@@ -107,10 +111,13 @@ def _distill(lowered: LoweredModel, train: Train) -> int:
     options, forward = distill_options(train), lowered.forward(train)
     batch = min(options.training.batch, _MOST)
     w = jax.ShapeDtypeStruct((batch, forward.m), jnp.float32)
-    features = jax.ShapeDtypeStruct((batch, forward.p), jnp.float32)
+    rows = sum(count for count, _, _, _ in train.asked.sets) if train.asked else 1
+    x = jax.ShapeDtypeStruct((batch, forward.p), jnp.float32)
     network = distilled_network(lowered, train)
-    heavy = _heavy(lambda net, w, x: net(w, jnp.zeros(batch), jnp.ones(batch), x), network, w, features)
-    labels = 4 * options.rows * (2 * forward.m + forward.p)
+    heavy: list[int] = []
+    if isinstance(network, RowVelocity):
+        heavy = _heavy(lambda net, w, x: net(w, jnp.zeros(batch), jnp.ones(batch), x), network, w, x)
+    labels = 4 * options.rows * (2 * forward.m + rows * forward.p)
     return labels + sum(heavy) + _COPIES * 4 * distilled_parameters(lowered, train)
 
 
@@ -127,6 +134,27 @@ def _sample(program: Program, lowered: LoweredModel, name: str) -> int:
     draws, sizes = min(dict(node.options)["draws"], _MOST), [0]
     if node.route == "guided":
         _guide(program, lowered, node)
+    results = _results(program, node, min(dict(node.options)["draws"], _MOST))
+    return _passes(program, lowered, node) + _sets(program, lowered, node) + results
+
+
+def _sets(program: Program, lowered: LoweredModel, node: Sample) -> int:
+    """Bytes of all rows, and of the covariances of a composition: three matrices a row while it is built."""
+    learned = {train.likelihood: train for train in map(program.trains.get, node.fits) if train}
+    size = 0
+    for factor in program.posteriors[node.posterior].factors:
+        if factor.observation is None:
+            continue
+        rows, entries = program.observations[factor.observation].rows, program.likelihoods[factor.law].shape
+        train = learned.get(factor.law)
+        matrices = 3 * lowered.coordinates_of(train).m ** 2 if train and train.teacher is None and rows > 1 else 0
+        size += 4 * rows * (math.prod(entries) + matrices)
+    return size
+
+
+def _passes(program: Program, lowered: LoweredModel, node: Sample) -> int:
+    """Bytes of a pass of the largest network that a sample takes, at one point of its sweeps."""
+    draws, sizes = min(dict(node.options)["draws"], _MOST), [0]
     for factor in program.posteriors[node.posterior].factors:
         learned = {train.likelihood or train.prior: train for train in map(program.trains.get, node.fits) if train}
         train = learned.get(factor.law)
@@ -154,27 +182,6 @@ def _guide(program: Program, lowered: LoweredModel, node: Sample) -> None:
 
 
 def _reference(program: Program, lowered: LoweredModel, name: str) -> int:
-    results = _results(program, node, min(dict(node.options)["draws"], _MOST))
-    return _passes(program, lowered, node) + _sets(program, lowered, node) + results
-
-
-def _sets(program: Program, lowered: LoweredModel, node: Sample) -> int:
-    """Bytes of all rows, and of the covariances of a composition: three matrices a row while it is built."""
-    learned = {train.likelihood: train for train in map(program.trains.get, node.fits) if train}
-    size = 0
-    for factor in program.posteriors[node.posterior].factors:
-        if factor.observation is None:
-            continue
-        rows, entries = program.observations[factor.observation].rows, program.likelihoods[factor.law].shape
-        train = learned.get(factor.law)
-        matrices = 3 * lowered.coordinates_of(train).m ** 2 if train and train.teacher is None and rows > 1 else 0
-        size += 4 * rows * (math.prod(entries) + matrices)
-    return size
-
-
-def _passes(program: Program, lowered: LoweredModel, node: Sample) -> int:
-    """Bytes of a pass of the largest network that a sample takes, at one point of its sweeps."""
-    draws, sizes = min(dict(node.options)["draws"], _MOST), [0]
     node = program.samples[name]
     options = dict(node.options)
     if "chains" not in options:

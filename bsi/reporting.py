@@ -44,7 +44,7 @@ def write_report(folder: Path) -> Path:
             for job in jobs
         ),
         posteriors=tuple(_posteriors(folder, [job["name"] for job in jobs if job["kind"] in ("sample", "reference")])),
-        losses=tuple(_loss(job) for job in jobs if job["kind"] == "train" and job["info"].get("losses")),
+        losses=tuple(_loss(job) for job in jobs if _learned(job)),
         sensitivities=tuple(powers.sensitivities(summary["checks"])),
         evidences=tuple(powers.evidences(summary["checks"])),
         facts=_facts(lock),
@@ -67,10 +67,15 @@ def _check(check: dict[str, Any], enforced: bool) -> Check:
     )
 
 
+def _learned(job: dict[str, Any]) -> bool:
+    return job["kind"] == "train" and bool(job["info"].get("losses") or job["info"].get("summary"))
+
+
 def _loss(job: dict[str, Any]) -> Loss:
     info = job["info"]
     curves = {name: (np.asarray(curve["steps"]), np.asarray(curve["values"])) for name, curve in info["losses"].items()}
-    return Loss(job["name"], curves, info.get("unit", ""), _bound(info["bound"]) if info.get("bound") else None)
+    found = _bound(info["bound"]) if info.get("bound") else None
+    return Loss(job["name"], curves, info.get("unit", ""), found, info.get("summary", ""))
 
 
 def _bound(found: dict[str, Any]) -> Bound:

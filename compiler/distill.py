@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bsi.compiler import configure, networks, prior_laws
+from bsi.compiler import configure, images, likelihood_laws, networks, observations, posteriors, prior_laws
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Net, Options, Train
+from bsi.compiler.ir import Asked, Factor, Net, Options, Posterior, Train
 from bsi.compiler.options import BLOCKS
+from bsi.compiler.report import listed
+from bsi.compiler.simulator_calls import outside_jax
 from bsi.dsl import ast
 
 OBJECTIVE = "distill"
@@ -26,6 +28,9 @@ def train(env: Environment, declaration: ast.Train, options: Options, train_of: 
     teacher = _teacher(env, declaration.objective, train_of)
     if teacher is None or not _whole_rows(env, declaration, teacher):
         return None
+    told, asked = _asked(env, declaration.objective, teacher)
+    if not told:
+        return None
     given = next((item for item in declaration.options.items if item.name.id == "network"), None)
     chosen = dict(options)["network"] or _default_net(env, teacher)
     place = given or declaration.objective
@@ -38,9 +43,8 @@ def train(env: Environment, declaration: ast.Train, options: Options, train_of: 
         return None
     own = tuple(option for option in options if option[0] != "network")
     settled = tuple(sorted((*own, ("coordinates", dict(teacher.options)["coordinates"]))))
-    return Train(
-        declaration.name.id, OBJECTIVE, teacher.prior, teacher.likelihood, network, settled, teacher=teacher.name
-    )
+    laws = teacher.prior, teacher.likelihood
+    return Train(declaration.name.id, OBJECTIVE, *laws, network, settled, teacher=teacher.name, asked=asked)
 
 
 def _teacher(env: Environment, call: ast.Call, train_of: TrainOf) -> Train | None:
@@ -51,9 +55,10 @@ def _teacher(env: Environment, call: ast.Call, train_of: TrainOf) -> Train | Non
     names = [argument.value for argument in call.arguments if not argument.name]
     first = names[0] if names else None
     found = env.declarations.get(first.id) if isinstance(first, ast.Name) else None
-    one = len(names) == len(call.arguments) == 1 or isinstance(found, ast.Prior | ast.Likelihood)
-    if not one or not isinstance(first, ast.Name):
-        env.report.add("E0553", "`distill` takes the name of a fit, its teacher", call, help="write `distill(FIT)`")
+    few = 1 <= len(names) == len(call.arguments) <= 2 or isinstance(found, ast.Prior | ast.Likelihood)
+    if not few or not isinstance(first, ast.Name):
+        message = "`distill` takes the name of a fit, its teacher, and of a posterior whose powers and rows it learns"
+        env.report.add("E0553", message, call, help="write `distill(FIT)` or `distill(FIT, POSTERIOR)`")
         return None
     if isinstance(found, ast.Prior | ast.Likelihood):
         kind = "prior" if isinstance(found, ast.Prior) else "likelihood"
@@ -70,6 +75,78 @@ def _teacher(env: Environment, call: ast.Call, train_of: TrainOf) -> Train | Non
         env.report.add("E0553", message, first, also=also, help="name its teacher")
         return None
     return train_of(env, declared)
+
+
+def _asked(env: Environment, call: ast.Call, teacher: Train) -> tuple[bool, Asked | None]:
+    """(whether all is well, the powers and rows that a posterior besides the teacher asks for, if they are not 1)."""
+    if len(call.arguments) == 1:
+        return True, None
+    name = call.arguments[1].value
+    declared = env.find(name, ast.Posterior) if isinstance(name, ast.Name) else None
+    if not isinstance(name, ast.Name):
+        env.report.add("E0553", "`distill` takes the names of a fit and of a posterior", name)
+    found = posteriors.posterior(env, declared) if declared else None
+    if found is None or not learnable(env, call.arguments[1], found, teacher):
+        return False, None
+    asked = asked_of(env, found)
+    return True, None if _plain(asked) else asked
+
+
+def _plain(asked: Asked) -> bool:
+    """Whether a posterior is that of one row, or of none, at powers 1."""
+    return asked.prior == (1.0, 1.0) and all(one[:3] == (1, 1.0, 1.0) for one in asked.sets) and len(asked.sets) < 2
+
+
+def asked_of(env: Environment, posterior: Posterior) -> Asked:
+    """The powers and rows of a posterior, over its sweeps."""
+    ranges = {id(factor): _range(env, factor) for factor in posterior.factors}
+    (prior,) = [ranges[id(factor)] for factor in posterior.factors if factor.kind == "prior"]
+    sets = []
+    for factor in posterior.factors:
+        declaration = env.declarations.get(factor.observation or "")
+        observed = observations.observation(env, declaration) if isinstance(declaration, ast.Observe) else None
+        if observed:
+            sets.append((observed.rows, *ranges[id(factor)], bool(factor.power.shape)))
+    return Asked(prior, tuple(sets))
+
+
+def learnable(env: Environment, at: ast.Node, posterior: Posterior, fit: Train) -> bool:
+    """Whether posteriors of these laws can be distilled; reports one that cannot."""
+    laws, own = {factor.law for factor in posterior.factors}, {fit.prior, fit.likelihood} - {None}
+    if laws != own:
+        message = f"`{fit.name}` is of {listed(sorted(own))}, but `{posterior.name}` of {listed(sorted(laws))}"
+        env.report.add("E0505", message, at, also=[(env.name_of(fit.name), "declared here")])
+        return False
+    asked = asked_of(env, posterior)
+    rows = sum(count for count, _, _, _ in asked.sets)
+    law = env.declarations.get(fit.likelihood or "")
+    found = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    slow = outside_jax(found) if found else None
+    why = None
+    if _plain(asked):
+        return True
+    if fit.network.kind in images.NETS:
+        why = f"a `{fit.network.kind}` learns no covariances of an image, by which its scores would be composed"
+    elif found and rows > 1 and found.learned:
+        why = f"`{found.name}` is learned from pairs, which have one row for each draw of the params"
+    elif slow and rows > 1:
+        why = f"`{slow.name}` is Python outside JAX, which cannot simulate sets anew"
+    if why is None:
+        return True
+    env.report.add(
+        "E0559",
+        f"posteriors of several rows, or with powers, cannot be distilled from `{fit.name}`: {why}",
+        at,
+        also=[(env.name_of(fit.name), "declared here")],
+        help=f"sample `{fit.name}` itself",
+    )
+    return False
+
+
+def _range(env: Environment, factor: Factor) -> tuple[float, float]:
+    """The least and the largest power of a factor."""
+    values = posteriors.power_values(env, factor.power)
+    return (min(values), max(values)) if values else (1.0, 1.0)
 
 
 def _whole_rows(env: Environment, declaration: ast.Train, teacher: Train) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from bsi.compiler import distill, fits, missing, observations
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Factor, Observation, Options, Posterior, Sample, SweepRef, Train
+from bsi.compiler.ir import Asked, Factor, Observation, Options, Posterior, Sample, SweepRef, Train
+from bsi.compiler.report import listed
 from bsi.dsl import ast
 
 METHOD = "one_step"
+_ROUNDING = 1e-9
 
 
 def sample(env: Environment, declaration: ast.Sample, posterior: Posterior, options: Options) -> Sample | None:
@@ -63,50 +63,52 @@ def _fit(env: Environment, method: ast.Call) -> Train | None:
 
 def _same_laws(env: Environment, method: ast.Call, posterior: Posterior, fit: Train) -> bool:
     """Whether a fit is of the laws of a posterior."""
-    laws = list(dict.fromkeys(factor.law for factor in posterior.factors))
+    laws = dict.fromkeys(factor.law for factor in posterior.factors)
     own = [name for name in (fit.prior, fit.likelihood) if name]
-    if sorted(laws) == sorted(own):
+    if set(laws) == set(own):
         return True
-    message = f"`{fit.name}` is distilled from {_laws(own)}, but `{posterior.name}` is of {_laws(laws)}"
+    message = f"`{fit.name}` is distilled from {listed(own)}, but `{posterior.name}` is of {listed(laws)}"
     env.report.add("E0505", message, method.arguments[1], also=[(env.name_of(fit.name), "declared here")])
     return False
 
 
-def _laws(names: Iterable[str]) -> str:
-    return f"`({', '.join(names)})`"
-
-
 def _learned(env: Environment, method: ast.Call, posterior: Posterior, fit: Train) -> bool:
-    """Whether a posterior is one that a fit has seen: of one whole row, at powers 1."""
-    what = next((said for factor in posterior.factors if (said := _beyond(factor))), None)
-    sets = [found for factor in posterior.factors if (found := _set(env, factor))]
-    rows = sum(found.rows for found in sets)
-    if what is None and rows > 1:
-        what = f"has {rows} rows"
+    """Whether a posterior is one that a fit has seen: of whole rows, as many and at such powers."""
+    told = fit.asked or Asked((1.0, 1.0), ((1, 1.0, 1.0, False),) if fit.likelihood else ())
+    what = _beyond(told, distill.asked_of(env, posterior), fit)
+    if what is not None and distill.learnable(env, method, posterior, fit):
+        also = [(env.name_of(fit.name), "declared here")]
+        learn = f"train {fit.name} = distill({fit.teacher}, {posterior.name})"
+        help = f"write `{learn}`, or sample its teacher: `flow_ode({posterior.name}, {fit.teacher})`"
+        message = f"`{posterior.name}` has {what}"
+        env.report.add("E0555", message, method.arguments[0], also=also, help=help)
     if what is not None:
-        env.report.add(
-            "E0555",
-            f"`{posterior.name}` {what}, but `{fit.name}` has learned posteriors of one row at powers 1",
-            method.arguments[0],
-            also=[(env.name_of(fit.name), "declared here")],
-            help=f"sample its teacher: `flow_ode({posterior.name}, {fit.teacher})`",
-        )
         return False
-    for found in sets:
-        if missing.partial(env, found):
+    for factor in posterior.factors:
+        found = _set(env, factor)
+        if found and missing.partial(env, found):
             message = f"`{found.name}` has missing entries, which a distilled fit cannot see"
             also = [(env.name_of(found.name), "declared here")]
-            env.report.add(
-                "E0557", message, method, also=also, help="sample a `score` fit that learns of rows with holes"
-            )
+            help = "sample a `score` fit that learns of rows with holes"
+            env.report.add("E0557", message, method, also=also, help=help)
             return False
     return True
 
 
-def _beyond(factor: Factor) -> str | None:
-    if factor.power.op == "const" and factor.power.value == 1:
-        return None
-    return f"has a power of `{factor.law}`"
+def _beyond(told: Asked, asked: Asked, fit: Train) -> str | None:
+    """What of a posterior a distilled fit has not learned."""
+    rows, known = (sum(count for count, _, _, _ in sets) for sets in (asked.sets, told.sets))
+    if rows > known:
+        return f"{rows} rows, but `{fit.name}` has learned {known if known > 1 else 'one'}"
+    low, high = min((s[1] for s in told.sets), default=1.0), max((s[2] for s in told.sets), default=1.0)
+    powers = [(f"of `{fit.prior}`", asked.prior, told.prior)]
+    powers += [(f"of `{fit.likelihood}`", (least, most), (low, high)) for _, least, most, _ in asked.sets]
+    for what, (least, most), (low, high) in powers:
+        if least < low - _ROUNDING or most > high + _ROUNDING:
+            between = f"powers from {low:g} to {high:g}" if high > low else f"the power {low:g}"
+            asks = f"powers {what} from {least:g} to {most:g}" if most > least else f"the power {least:g} {what}"
+            return f"{asks}, but `{fit.name}` has learned {between}"
+    return None
 
 
 def _set(env: Environment, factor: Factor) -> Observation | None:

@@ -68,6 +68,7 @@ def plan(program: Program, known: Known) -> list[Job]:
             teaches_itself = program.trains[train.teacher].objective == exact.OBJECTIVE  # its table is a part of it
             needs = (train.teacher, *(() if teaches_itself else jobs[train.teacher].needs))
             inputs[f"fit {train.teacher}"] = jobs[train.teacher].key
+            inputs |= {"powers and rows": canonical(train.asked)} if train.asked else {}
         elif dict(train.options)["simulations"] is not None:
             needs = (f"{train.name}.simulations",)
             add(needs[0], "simulate", train.name, simulate_inputs(program, train))

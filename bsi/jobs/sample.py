@@ -57,7 +57,13 @@ SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
 AMORTISED = {**SAMPLERS, "smc": lambda o: FeynmanKac(o["steps"], ess=o["ess"])}
 
 
-LEAST = ("effective_share", "importance_ess", "acceptance", "prior_effective")  # of which the smallest is the worst
+LEAST = (
+    "effective_share",
+    "importance_ess",
+    "acceptance",
+    "prior_effective",
+    "effective_simulations",
+)  # of which the smallest is the worst
 
 
 def composed(context: Context, node: Sample) -> ComposedPosterior | GuidedPosterior:

@@ -75,7 +75,7 @@ class ComposedPosterior:
         self.sets = [(factor, x) for factor, (x, _) in zip(likelihoods, rows, strict=True)]
         self.left = [left for _, left in rows]
         (self.prior_power,) = [f.power for f in posterior.factors if f.kind == "prior"]
-        self._log_prior = jnp.vectorize(_log_base(self.coordinates), signature="(m)->()")
+        self._log_prior = jnp.vectorize(log_base(self.coordinates), signature="(m)->()")
         self._build = eqx.filter_jit(lambda prior, rows: COMPOSITIONS[name](prior, rows))
 
     def at(self, point: dict[str, float]) -> tuple[Denoiser, dict[str, Any]]:
@@ -209,7 +209,7 @@ def _standard_normal(u: Float[Array, "*b m"], log_snr: Float[Array, ""]) -> Floa
     return signal_noise(log_snr)[0] * u
 
 
-def _log_base(coordinates: Coordinates) -> Callable[[Array], Array]:
+def log_base(coordinates: Coordinates) -> Callable[[Array], Array]:
     """`z -> ln p(θ(z))` for the prior that these coordinates would make N(0, I): of a Gaussian one its own density.
 
     A power of a learned prior q in z needs no density: `q^α |∂θ/∂z|^(1-α)` is `(q/N)^α` times `N^α |∂θ/∂z|^(1-α)`,

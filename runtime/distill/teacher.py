@@ -28,6 +28,7 @@ class Teacher(eqx.Module):
     frame: AbstractFrame
     denoise: Callable[[Float[Array, "n m"], Float[Array, " n"], Any], Float[Array, "n m"]]
     draw: Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Any, Any]]
+    rows: int = eqx.field(static=True, default=1)  # of a posterior, at most
 
     def velocity(
         self, gaussian: Gaussian, w: Float[Array, "n m"], share: Float[Array, " n"], given: Any

@@ -24,7 +24,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.distill.flow_map import AbstractFrame, FlowMap, RowVelocity, log_snr_of, whitened
+from bsi.runtime.distill.flow_map import AbstractVelocity, FlowMap, RowVelocity, log_snr_of, whitened
+from bsi.runtime.distill.measure import MeasureFrame, MeasureVelocity, Seen
 from bsi.runtime.distill.teacher import Teacher
 from bsi.runtime.nets import MlpArchitecture
 from bsi.runtime.nets.base import TIME_FEATURES
@@ -34,7 +35,7 @@ from bsi.runtime.training.options import Checkpoint, TrainingOptions
 
 STUDENT = MlpArchitecture(width=128, depth=3)  # narrow: its pass is all that a draw costs
 _HELD_OUT = 512
-_BLOCK = 512  # rows whose flows are solved at once
+_BLOCK, _LEAST = 512, 32  # rows whose flows are solved at once; and posteriors, where one has many
 _WHOLE, _INSTANT = 0.25, 0.25  # shares of pairs from noise to data, and of pairs without a step
 _NOTHING = 5e-3  # sds by which a teacher misses its frame's Gaussian when there is nothing to learn
 
@@ -53,10 +54,12 @@ class DistillOptions:
 @dataclass(frozen=True)
 class DistillInfo:
     """`error` is the root mean square, in sds of the frame's Gaussian, of one step against the teacher's flow on rows
-    and noise that were kept aside; `baseline` that of the Gaussian alone. `failed` says why there is no map."""
+    and noise that were kept aside, `median` the median over rows; `baseline` is of the Gaussian alone. Where modes part
+    the root mean square is of the draws that take the other way. `failed` says why there is no map."""
 
     steps: int
     error: float
+    median: float
     baseline: float
     train_loss: np.ndarray
     held_out_loss: np.ndarray
@@ -76,11 +79,13 @@ def distill(
     keys = dict(zip(("rows", "noise", "net", "train"), jr.split(key, 4), strict=True))
     held_out = _pool(teacher, jr.fold_in(keys["rows"], 1), _HELD_OUT, options.flow_steps)
     baseline = float(jnp.sqrt(jnp.mean((held_out["end"] - held_out["begin"]) ** 2)))
-    template = untrained(teacher.frame, *_sizes(held_out), settings, keys["net"])
+    measures = isinstance(teacher.frame, MeasureFrame)
+    template = FlowMap(teacher.frame, velocity_of(measures, *_sizes(held_out), settings, keys["net"]))
     if not math.isfinite(baseline):
-        return None, DistillInfo(0, baseline, baseline, *_no_losses(), "the flow of its teacher is not finite")
+        failed = "the flow of its teacher is not finite"
+        return None, DistillInfo(0, baseline, baseline, baseline, *_no_losses(), failed)
     if baseline < _NOTHING:
-        return template, DistillInfo(0, baseline, baseline, *_no_losses())
+        return template, DistillInfo(0, baseline, baseline, baseline, *_no_losses())
     data = _pool(teacher, jr.fold_in(keys["rows"], 0), options.rows, options.flow_steps * (method == "regression"))
     weights, static = eqx.partition(template.network, eqx.is_inexact_array)
 
@@ -108,33 +113,35 @@ def distill(
     state, failed = iterate(state, run, lambda step: (data, held_out), total, None, checkpoint, progress)
     error = float(jnp.sqrt(state.best_loss[0]))
     better = error < baseline
+    found = assemble(state.best) if better else template
     info = DistillInfo(
         steps=int(state.step),
         error=error if better else baseline,
+        median=_median_error(found, held_out),
         baseline=baseline,
         train_loss=np.asarray(state.train_loss),
         held_out_loss=np.asarray(state.held_out_loss),
         failed=failed,
     )
-    return (None if failed else assemble(state.best) if better else template), info
+    return (None if failed else found), info
 
 
-def untrained(frame: AbstractFrame, m: int, p: int, options: TrainingOptions, key: PRNGKeyArray) -> FlowMap:
-    """The frame's own map, before training, of m coordinates and p features."""
-    return FlowMap(frame, _velocity(m, p, options, key))
-
-
-def abstract_velocity(m: int, p: int, options: TrainingOptions) -> RowVelocity:
-    """The structure of its network, for counting and for reading weights."""
-    return eqx.filter_eval_shape(lambda: _velocity(m, p, options, jr.key(0)))
-
-
-def _velocity(m: int, p: int, options: TrainingOptions, key: PRNGKeyArray) -> RowVelocity:
+def velocity_of(measures: bool, m: int, p: int, options: TrainingOptions, key: PRNGKeyArray) -> AbstractVelocity:
+    """A network for m coordinates and rows of p entries, before training: it is 0, so the map is the Gaussian's own."""
+    if measures:
+        return MeasureVelocity(m, p, options.architecture, key)
     return RowVelocity(size=m, network=options.architecture.build(m, p + TIME_FEATURES, key))
 
 
+def abstract_velocity(m: int, p: int, options: TrainingOptions, *, measures: bool = False) -> AbstractVelocity:
+    """The structure of a map's network, for counting and for reading weights."""
+    return eqx.filter_eval_shape(lambda: velocity_of(measures, m, p, options, jr.key(0)))
+
+
 def _sizes(held_out: dict[str, Any]) -> tuple[int, int]:
-    return held_out["begin"].shape[-1], held_out["features"].shape[-1]
+    features = held_out["features"]
+    rows = features.features if isinstance(features, Seen) else features
+    return held_out["begin"].shape[-1], rows.shape[-1]
 
 
 def _no_losses() -> tuple[np.ndarray, np.ndarray]:
@@ -145,24 +152,36 @@ def _pool(teacher: Teacher, key: PRNGKeyArray, n: int, steps: int) -> dict[str, 
     """Posteriors with noise; with `steps` also with where the teacher's flow takes it, else with what the teacher
     needs."""
 
+    size = min(n, max(_LEAST, _BLOCK // teacher.rows))
+
     @eqx.filter_jit
     def block(key: PRNGKeyArray) -> dict[str, Any]:
         draw, noise = jr.split(key)
-        z, features, given = teacher.draw(draw, min(n, _BLOCK))
+        z, features, given = teacher.draw(draw, size)
         if not steps:
             return {"z": z, "features": features, "given": given}
         begin = jr.normal(noise, z.shape)
         end = teacher.flow(teacher.frame.gaussian(features), begin, given, steps)
         return {"features": features, "begin": begin, "end": end}
 
-    blocks = [block(jr.fold_in(key, i)) for i in range(-(-n // _BLOCK))]
+    blocks = [block(jr.fold_in(key, i)) for i in range(-(-n // size))]
     return jax.tree.map(lambda *parts: jnp.concatenate(parts)[:n], *blocks)
 
 
 def _one_step_error(student: FlowMap, rows: Any) -> Float[Array, ""]:
+    return jnp.mean(_gap(student, rows) ** 2)
+
+
+def _median_error(student: FlowMap, rows: Any) -> float:
+    gap = eqx.filter_jit(_gap)(student, rows)
+    return float(jnp.median(jnp.sqrt(jnp.mean(gap**2, -1))))
+
+
+def _gap(student: FlowMap, rows: Any) -> Float[Array, "n m"]:
+    """How far one step ends from where the teacher's flow does."""
     count = len(rows["begin"])
     moved = student.network(rows["begin"], jnp.zeros(count), jnp.ones(count), rows["features"])
-    return jnp.mean((rows["begin"] + moved - rows["end"]) ** 2)
+    return rows["begin"] + moved - rows["end"]
 
 
 def _equation_error(student: FlowMap, teacher: Teacher, key: PRNGKeyArray, rows: Any) -> Float[Array, ""]:

@@ -129,6 +129,7 @@ class Loss:
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]]
     unit: str = ""
     bound: Bound | None = None
+    summary: str = ""
 
 
 @dataclass(frozen=True)

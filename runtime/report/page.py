@@ -108,7 +108,9 @@ def _legend(posterior: Posterior, samples: Sequence[Draws] | None = None) -> str
 
 
 def _training(loss: Loss) -> Iterator[str]:
-    yield f"<h3>{escape(loss.name)}</h3>{_figure(losses(loss))}"
+    yield f"<h3>{escape(loss.name)}</h3>{_figure(losses(loss)) if loss.curves else ''}"
+    if loss.summary:
+        yield f"<p>{escape(loss.summary[0].upper() + loss.summary[1:])}.</p>"
     if (found := loss.bound) is not None:
         terms = ", ".join(
             f"{escape(name.replace('_', ' '))} {tables.number(value, 3)}" for name, value in found.terms.items()
@@ -125,8 +127,9 @@ def _section(title: str, content: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{content}</section>"
 
 
-def _details(title: str, content: str, opened: bool = False) -> str:
-    return f"<details{' open' if opened else ''}><summary>{escape(title)}</summary>{content}</details>"
+def _details(title: str, content: str, opened: bool = False, style: str = "") -> str:
+    kind = f' class="{style}"' if style else ""
+    return f"<details{kind}{' open' if opened else ''}><summary>{escape(title)}</summary>{content}</details>"
 
 
 def _figure(svg: str, caption: str = "") -> str:
