@@ -139,6 +139,7 @@ def _attempt(context: Context, job: Job, run: Run, out: Path) -> JobRecord:
             run.warnings += composition.warnings(context.program, sample, record.info)
             run.warnings += exact_job.observed(context.program, sample, record.info)
         if job.kind in ("sample", "reference"):
+            run.failures += points.failures(context.program, context.program.samples[job.node], record.info)
             save_tree_of(context, job, out / f"{job.name}.nc")
         if job.kind == "check":
             run.checks.append(check_job.result(context, job))

@@ -36,6 +36,8 @@ from bsi.runtime.training import Fit, Simulator
 from bsi.user_code import failures_named
 
 _COPIES = 6  # of the weights while training: themselves, their average, the best ones, gradients, two moments
+_SHARE = 0.25  # of the memory, for points of a sweep that are sampled at once
+_NUMBERS = 16  # single precision, of every draw, row and coordinate: what a step holds beside its network
 _MOST = 2**30  # rows of a traced array: enough to exceed any memory, and JAX counts in 32 bits
 _HEAVY = ("dot_general", "conv_general_dilated")
 
@@ -66,6 +68,25 @@ def device_memory() -> int:
     """Bytes of the first device, or of the machine where the device is a CPU."""
     stats = jax.devices()[0].memory_stats() or {}
     return stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def points_at_once(program: Program, lowered: LoweredModel, node: Sample) -> int:
+    """How many points of its sweeps one program of a sampler takes: as many as a part of the memory holds.
+
+    On a CPU one: there a batch keeps nothing busy that one point leaves idle, falls out of the caches, and an adaptive
+    solver takes the steps of the slowest point for all. Measured on 15 points (2 000 draws, powers .25 to 4): 50 steps
+    of `ddim` on eight schools .14 s either way, `flow_ode` 1.7 s one by one and 2.2 s at once; 20 rows 4.3 s and 12 s.
+    """
+    if jax.devices()[0].platform == "cpu":
+        return 1
+    if any(program.trains[name].objective == OBJECTIVE for name in node.fits):
+        return 1  # a table takes as many draws at once as fit
+    draws, posterior = dict(node.options)["draws"], program.posteriors[node.posterior]
+    size = sum(math.prod(program.params[name].shape) for name in posterior.params)
+    rows = sum(program.observations[f.observation].rows for f in posterior.factors if f.observation)
+    states = draws * max(1, min(rows, STATES // draws))
+    one = max(_NUMBERS * 4 * states * max(size, 1), _passes(program, lowered, node))
+    return max(1, int(_SHARE * device_memory() // one))
 
 
 def gigabytes(size: int) -> str:
@@ -131,7 +152,6 @@ def _rows(lowered: LoweredModel, train: Train, n: int) -> tuple[jax.ShapeDtypeSt
 
 def _sample(program: Program, lowered: LoweredModel, name: str) -> int:
     node = program.samples[name]
-    draws, sizes = min(dict(node.options)["draws"], _MOST), [0]
     if node.route == "guided":
         _guide(program, lowered, node)
     results = _results(program, node, min(dict(node.options)["draws"], _MOST))
@@ -170,7 +190,7 @@ def _passes(program: Program, lowered: LoweredModel, node: Sample) -> int:
         sizes += _heavy(lambda fit, u, x: fit.score.denoise(u, jnp.zeros(()), x), fit, u, x)
         to_params = lowered.coordinates_of(train).to_params
         jax.eval_shape(jax.vmap(to_params), jax.ShapeDtypeStruct((draws, m), jnp.float32))
-    return 2 * max(sizes) + _results(program, node, draws)
+    return 2 * max(sizes)
 
 
 def _guide(program: Program, lowered: LoweredModel, node: Sample) -> None:

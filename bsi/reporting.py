@@ -17,6 +17,7 @@ from bsi.runtime.results import SAMPLE_DIMS, read
 
 NAME = "report.html"
 WORK = ("evaluations", "steps", "lp_evaluations")
+RESIDUAL = "residual_"  # before the name of a set, in sample_stats
 SIDE = 6  # of an image, at least: smaller matrices are better read in a table
 
 
@@ -159,7 +160,7 @@ def _values(array: xr.DataArray, sweeps: dict[str, tuple[float, ...]]) -> np.nda
     missing = {sweep: len(values) for sweep, values in sweeps.items() if sweep not in array.dims}
     full = array.expand_dims(missing) if missing else array
     own = [dim for dim in full.dims if dim not in sweeps and dim not in SAMPLE_DIMS]
-    return full.transpose(*sweeps, *SAMPLE_DIMS, *own).values
+    return full.transpose(*sweeps, *(dim for dim in SAMPLE_DIMS if dim in full.dims), *own).values
 
 
 def _draws(name: str, tree: xr.DataTree, sweeps: dict[str, tuple[float, ...]], images: set[str]) -> Draws:
@@ -180,7 +181,15 @@ def _draws(name: str, tree: xr.DataTree, sweeps: dict[str, tuple[float, ...]], i
         info.get("evaluations"),
         _values(stats["lp"], sweeps) if "lp" in stats and not reference else None,
         {} if sweeps or reference else _notes(info),
+        _stats(stats, sweeps) if sweeps else {},
+        {n.removeprefix(RESIDUAL): _values(a, sweeps) for n, a in stats.items() if sweeps and n.startswith(RESIDUAL)},
     )
+
+
+def _stats(stats: dict[str, xr.DataArray], sweeps: dict[str, tuple[float, ...]]) -> dict[str, np.ndarray]:
+    """Figures that every point has one of: all but those that are 0 everywhere, and residuals, which have a curve."""
+    scalars = {name: a for name, a in stats.items() if "draw" not in a.dims and not name.startswith(RESIDUAL)}
+    return {name: _values(a, sweeps) for name, a in scalars.items() if np.any(a.values != 0)}
 
 
 def _notes(info: dict[str, float]) -> dict[str, float]:

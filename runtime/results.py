@@ -25,11 +25,13 @@ class Variable:
     values: in a sampled group [*sweeps, chain, draw, *shape], chain = 1 for amortised draws; elsewhere [*shape].
     dims: one a trailing axis, a dim's name or its size as text; by default none has a name.
     attributes: of the variable in the file; those that are None are left out.
+    each_draw: in a sampled group, whether there is a value for every draw; else values are [*sweeps, *shape].
     """
 
     values: np.ndarray
     dims: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    each_draw: bool = True
 
 
 def build(
@@ -56,7 +58,10 @@ def build(
             raise ValueError(f"`{group}` is not a group of ArviZ's")
         axes = {} if group in FIXED or group == "prior" else dict(sweeps)
         leading = (*axes, *(SAMPLE_DIMS if group in SAMPLED else ()))
-        arrays = {name: _array(name, variable, leading) for name, variable in variables.items()}
+        arrays = {
+            name: _array(name, variable, leading if variable.each_draw else tuple(axes))
+            for name, variable in variables.items()
+        }
         if arrays:
             dataset = xr.Dataset(arrays)
             coords = {str(dim): np.arange(size) for dim, size in dataset.sizes.items() if dim not in axes}

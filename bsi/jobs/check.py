@@ -14,7 +14,7 @@ from bsi.compiler.ir import Check
 from bsi.compiler.plan import Job
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.jobs import evidence, held_out, local, sensitivity
-from bsi.jobs.context import Context, Draws
+from bsi.jobs.context import Context, Draws, place
 from bsi.runtime.metrics import METRICS, Estimate
 from bsi.runtime.reference import ess_mean
 from bsi.runtime.reference.result import assess
@@ -96,6 +96,8 @@ def without_value(context: Context, job: Job, reason: str) -> CheckResult:
 def _outcome(context: Context, check: Check, samples: list[Draws]) -> dict[str, Any]:
     nothing = {"value": None, "standard_error": None, "at": ""}
     if check.metric in TOLD:
+        if samples[0].lost:
+            return {**nothing, "note": _missing(check.samples[0], samples[0].lost[0])}
         if samples[0].failures:
             return {**nothing, "note": f"`{check.samples[0]}` fails its own checks: {_first(samples[0].failures)}"}
         return TOLD[check.metric](context, check)
@@ -106,7 +108,12 @@ def _outcome(context: Context, check: Check, samples: list[Draws]) -> dict[str, 
         return _value(check, held_out.estimate(context, check), {})
     options = dict(check.options)
     found: list[tuple[Estimate, dict[str, float]]] = []
+    missing: list[str] = []
     for indices, point in _points(context, samples):
+        gone = [_missing(n, point) for n, s in zip(check.samples, samples, strict=True) if s.is_lost(point)]
+        if gone:
+            missing += gone
+            continue
         try:
             if metric.needs == "simulations":
                 found.append((local.estimate(context, check, indices[0], point), point))
@@ -114,8 +121,16 @@ def _outcome(context: Context, check: Check, samples: list[Draws]) -> dict[str, 
                 found.append((_estimate(check, samples, indices, options), point))
         except ValueError as error:
             return {**nothing, "note": str(error)}
-    worst = max if check.operator in ("<", "<=") else min
-    return _value(check, *worst(found, key=lambda pair: pair[0].value))
+    worst = (max if check.operator in ("<", "<=") else min)(found, key=lambda pair: pair[0].value, default=None)
+    if missing:
+        elsewhere = f"; the worst elsewhere is {worst[0].value:.4g}{place(worst[1])}" if worst else ""
+        return {**nothing, "note": f"{missing[0]}{elsewhere}"}
+    assert worst is not None, "a grid has points"
+    return _value(check, *worst)
+
+
+def _missing(sample: str, point: dict[str, float]) -> str:
+    return f"`{sample}` has no draws{place(point)}"
 
 
 def _first(failures: list[str]) -> str:
@@ -134,11 +149,11 @@ def _points(context: Context, samples: list[Draws]) -> Iterator[tuple[list[tuple
     """Index of every sample at every point of all sweeps that any of them has."""
     names = [name for name in context.program.sweeps if any(name in sample.sweeps for sample in samples)]
     values = [context.program.sweeps[name].values for name in names]
-    for place in product(*(range(len(v)) for v in values)):
-        at = dict(zip(names, place, strict=True))
+    for spot in product(*(range(len(v)) for v in values)):
+        at = dict(zip(names, spot, strict=True))
         yield (
             [tuple(at[name] for name in sample.sweeps) for sample in samples],
-            {name: v[i] for name, v, i in zip(names, values, place, strict=True)},
+            {name: v[i] for name, v, i in zip(names, values, spot, strict=True)},
         )
 
 

@@ -43,6 +43,15 @@ class Draws:
     def failures(self) -> list[str]:
         return self.meta.get("failures", [])
 
+    @property
+    def lost(self) -> list[dict[str, float]]:
+        """Points of the sweeps where sampling failed; params and stats are NaN there."""
+        return [each["at"] for each in self.meta["info"].get("lost", [])]
+
+    def is_lost(self, point: dict[str, float]) -> bool:
+        """Whether there are no draws at a point of these sweeps and others."""
+        return any(all(point[name] == value for name, value in at.items()) for at in self.lost)
+
     def matrix(self, point: tuple[int, ...], params: tuple[str, ...]) -> np.ndarray:
         """Some params at one point of the sweeps, (chain, draw, m)."""
         parts = [self.params[name][point] for name in params]

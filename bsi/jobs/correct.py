@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -25,6 +25,7 @@ from bsi.runtime.log_density import FlowDensity
 from bsi.runtime.particles import systematic
 from bsi.runtime.samplers import AbstractSampler, Ddim, FeynmanKac, PredictorCorrector
 from bsi.runtime.score import Denoiser
+from bsi.runtime.stacked import Stack
 
 SHARE = 0.02  # of the particles, at the step where their weights differ most
 DRIFT = 0.1  # sds by which means may still move in the second half of `mala`
@@ -32,7 +33,7 @@ _SHAPES = 10.0  # k̂ is kept within ±10: a result is a finite number
 _FALLBACK = BLOCKS["correct", "mala"].option("steps").default
 _RATIO = FlowDensity(rtol=1e-4, atol=1e-4)
 
-Corrector = Callable[[Denoiser, Array, tuple[Array, ...], Array], tuple[Array, dict[str, Any]]]
+Corrector = Callable[[Stack, Array, Array], tuple[Array, dict[str, Any]]]
 
 
 def within(sampler: AbstractSampler, correct: Choice | None, denoiser: Denoiser) -> AbstractSampler:
@@ -52,35 +53,43 @@ def within(sampler: AbstractSampler, correct: Choice | None, denoiser: Denoiser)
 def afterwards(
     model: LoweredModel, posterior: Posterior, coordinates: Coordinates, correct: Choice | None
 ) -> Corrector:
-    """`(denoiser, z, powers, key) -> (z, stats)` of draws in working coordinates, by the exact density."""
+    """`(targets, z, keys) -> (z, stats)` of draws in working coordinates (points, n, m), by the exact density. Targets
+    have a `denoiser` and `powers`."""
     if correct is None or correct.name not in ("mala", "psis"):
-        return lambda denoiser, z, powers, key: (z, {})
-    target, steps = log_posterior(model, posterior, coordinates), dict(correct.options)["steps"]
+        return lambda targets, z, keys: (z, {})
+    exact, steps = log_posterior(model, posterior, coordinates), dict(correct.options)["steps"]
 
-    @eqx.filter_jit
-    def moved(z: Array, powers: tuple[Array, ...], key: Array, steps: int) -> tuple[Array, dict[str, Array]]:
-        return Mala(steps)(target(powers), z, key)
+    @cache
+    def moves(steps: int) -> Callable[[Any, Array, Array], tuple[Array, dict[str, Array]]]:
+        return lambda target, z, key: Mala(steps)(exact(target.powers), z, key)
 
-    @eqx.filter_jit
-    def log_ratio(denoiser: Denoiser, z: Array, powers: tuple[Array, ...]) -> Array:
-        flow, stats = _RATIO(denoiser, z)
-        return jnp.where(stats["failed"], jnp.nan, target(powers)(z) - flow)
+    def log_ratio(target: Any, z: Array) -> Array:
+        flow, stats = _RATIO(target.denoiser, z)
+        return jnp.where(stats["failed"], jnp.nan, exact(target.powers)(z) - flow)
 
-    def resampled(denoiser: Denoiser, z: Array, powers: tuple[Array, ...], key: Array) -> tuple[Array, dict[str, Any]]:
+    def resampled(target: Stack, z: Array, log_ratio: Array, key: Array) -> tuple[Array, dict[str, Any]]:
+        """At one point, of which z and what is returned have an axis."""
         choose, move = jr.split(key)
-        log_weights, shape = pareto_smooth(np.asarray(log_ratio(denoiser, z, powers), np.float64))
+        log_weights, shape = pareto_smooth(np.asarray(log_ratio, np.float64))
         trusted = shape <= GOOD
         own = {
-            "pareto_k": np.clip(shape, -_SHAPES, _SHAPES),
-            "importance_ess": np.exp(-np.log(np.sum(np.exp(2 * log_weights)))),
+            "pareto_k": np.clip(shape, -_SHAPES, _SHAPES)[None],
+            "importance_ess": np.exp(-np.log(np.sum(np.exp(2 * log_weights))))[None],
         }
-        start = z[systematic(choose, jnp.asarray(log_weights, z.dtype))] if trusted else z
-        z, stats = moved(start, powers, move, steps if trusted else max(steps, _FALLBACK))
+        start = z[:, systematic(choose, jnp.asarray(log_weights, z.dtype))] if trusted else z
+        z, stats = target.map(moves(steps if trusted else max(steps, _FALLBACK)), start, move[None])
         return z, {**own, **stats}
 
+    def each(targets: Stack, z: Array, keys: Array) -> tuple[Array, dict[str, Any]]:
+        ratios = targets.map(log_ratio, z)
+        points = [targets.take(np.array([k])) for k in range(targets.size)]
+        found = [resampled(point, z[k : k + 1], ratios[k], keys[k]) for k, point in enumerate(points)]
+        parts, stats = zip(*found, strict=True)
+        return jnp.concatenate(parts), {name: np.concatenate([s[name] for s in stats]) for name in stats[0]}
+
     if correct.name == "psis":
-        return resampled
-    return lambda denoiser, z, powers, key: moved(z, powers, key, steps)
+        return each
+    return lambda targets, z, keys: targets.map(moves(steps), z, keys)
 
 
 def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagnostic]:

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jax.random as jr
 import numpy as np
 from numpyro.infer import init_to_median, init_to_sample, init_to_uniform
 
 from bsi.compiler.ir import Sample
 from bsi.compiler.lower.expr import table_array
 from bsi.compiler.lower.numpyro_model import numpyro_model
-from bsi.failure import JobFailure, about
-from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
+from bsi.jobs.context import DRAWS, STATS, Context, at_point, place
+from bsi.jobs.points import PointFailure, Points, key_of
 from bsi.jobs.pointwise import save_pointwise
+from bsi.jobs.residual import residuals
 from bsi.runtime.files import save_arrays
 from bsi.runtime.reference import ImproperError, NoStartError, Reference, exact_gaussian, mcmc
 
@@ -51,55 +51,53 @@ def exact(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     """Independent draws of a posterior that is Gaussian, from its closed form, as one chain."""
     posterior, model = context.program.posteriors[node.posterior], _model(context, node, centred=True)
     shapes = {name: context.program.params[name].shape for name in posterior.params}
-    sweeps = sweeps_of(context.program, node)
-    found = []
-    for number, point in enumerate(grid(context.program, sweeps)):
+    points = Points(context.program, node)
+    for number, point in enumerate(points.points):
         options = at_point(node.options, point)
-        powers, key = context.lowered.powers(posterior, point), jr.fold_in(jr.key(options["seed"]), number)
+        powers, key = context.lowered.powers(posterior, point), key_of(options["seed"], point)
         try:
-            found.append(exact_gaussian(model, (powers,), shapes, key=key, draws=options["draws"]).draws)
+            points.found[number] = exact_gaussian(model, (powers,), shapes, key=key, draws=options["draws"]).draws
         except ImproperError as error:
-            message = f"sampling `{node.name}` failed{place(point)}: {error}"
-            raise JobFailure(
-                about(context.program, node.name, "R106", message, help="use larger powers, or more rows")
-            ) from error
-    _save(context, node, folder, found, [{} for _ in found])
-    return {"sweeps": list(sweeps), "info": {"draws": dict(node.options)["draws"]}}
+            points.lose(number, PointFailure("R106", str(error), "use larger powers, or more rows"), error)
+    _save(context, node, folder, points)
+    return {"sweeps": list(points.sweeps), "info": {"draws": dict(node.options)["draws"], **points.told()}}
 
 
 def chains(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     """Draws on the declared scale; what the reference fails by its own checks is kept beside them."""
     program = context.program
     posterior, model = program.posteriors[node.posterior], _model(context, node, dict(node.options)["centred"])
-    sweeps = sweeps_of(program, node)
-    points = grid(program, sweeps)
-    results = []
-    for number, point in enumerate(points):
+    points, results = Points(program, node), {}
+    for number, point in enumerate(points.points):
         options = at_point(node.options, point)
         settings = {name: options[name] for name in SETTINGS if name in options}
         try:
-            results.append(
-                mcmc(
-                    model,
-                    (context.lowered.powers(posterior, point),),
-                    key=jr.fold_in(jr.key(options["seed"]), number),
-                    init=INITS[options["init"]],
-                    params=posterior.params,
-                    progress=context.progress,
-                    job=node.name + place(point),
-                    **settings,
-                )
+            results[number] = result = mcmc(
+                model,
+                (context.lowered.powers(posterior, point),),
+                key=key_of(options["seed"], point),
+                init=INITS[options["init"]],
+                params=posterior.params,
+                progress=context.progress,
+                job=node.name + place(point),
+                **settings,
             )
         except NoStartError as error:
-            message = f"`{node.name}` could not start{place(point)}: {error}"
             help = "try `init = prior`, or check that the density is finite where the prior has mass"
-            raise JobFailure(about(program, node.name, "R107", message, help=help)) from error
-    _save(context, node, folder, [r.draws for r in results], [r.sample_stats for r in results])
-    diagnostics = {"rhat": _worst(results, max, "rhat"), "ess_bulk": _worst(results, min, "ess_bulk")}
-    diagnostics |= {"ess_tail": _worst(results, min, "ess_tail"), "divergences": sum(r.divergences for r in results)}
-    failures = [f"{failure}{place(p)}" for r, p in zip(results, points, strict=True) for failure in r.failures]
-    return {"sweeps": list(sweeps), "failures": failures, "info": {**diagnostics, "failures": failures}}
+            points.lose(number, PointFailure("R107", f"no chain could start: {error}", help), error)
+            continue
+        told = {name: np.float32(_worst([result], pick, name) or np.nan) for name, pick in DIAGNOSTICS.items()}
+        points.found[number] = result.draws | points.named({**result.sample_stats, **told})
+    _save(context, node, folder, points)
+    found = list(results.values())
+    diagnostics = {name: _worst(found, pick, name) for name, pick in DIAGNOSTICS.items()}
+    diagnostics["divergences"] = sum(result.divergences for result in found)
+    failures = [f"{failure}{place(points.points[k])}" for k, r in results.items() for failure in r.failures]
+    info = {**diagnostics, "failures": failures, **points.told()}
+    return {"sweeps": list(points.sweeps), "failures": failures, "info": info}
 
+
+DIAGNOSTICS = {"rhat": max, "ess_bulk": min, "ess_tail": min}  # and which of them is the worst
 
 METHODS: dict[str, Callable[[Context, Sample, Path], dict[str, Any]]] = {
     "nuts": chains,
@@ -116,25 +114,13 @@ def _model(context: Context, node: Sample, centred: bool) -> Callable[..., Any]:
     return numpyro_model(context.program, posterior, lowered.data, rows, seen, centred=centred)
 
 
-def _save(
-    context: Context,
-    node: Sample,
-    folder: Path,
-    draws: list[dict[str, np.ndarray]],
-    stats: list[dict[str, np.ndarray]],
-) -> None:
+def _save(context: Context, node: Sample, folder: Path, points: Points) -> None:
     """Draws (chain, draw, ...) and statistics of every point of the sweeps, with the sweeps as leading axes."""
-    program = context.program
-    shape = tuple(len(program.sweeps[name].values) for name in sweeps_of(program, node))
-
-    def gather(each: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        return {name: np.stack([e[name] for e in each]).reshape(*shape, *each[0][name].shape) for name in each[0]}
-
-    found = gather(draws)
-    params = {name: found[name].astype(np.float32) for name in program.posteriors[node.posterior].params}
+    found, stats = points.gather()
+    params = {name: found[name].astype(np.float32) for name in context.program.posteriors[node.posterior].params}
     save_arrays(folder / DRAWS, params)
-    save_pointwise(context, node, folder, params, len(shape) + 2)
-    save_arrays(folder / STATS, gather(stats))
+    save_pointwise(context, node, folder, params, len(points.shape) + 2)
+    save_arrays(folder / STATS, stats | (residuals(context, node, params, len(points.shape)) if points.sweeps else {}))
 
 
 def _worst(results: list[Reference], pick: Callable[..., float], name: str) -> float | None:

@@ -2,78 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
-from jaxtyping import Array
 
 from bsi.compiler.ir import Expr, Posterior, Program, Sample, Sweep
-from bsi.compiler.lower.composed import ImproperPower
 from bsi.compiler.sensitivity import Component
-from bsi.jobs import correct
-from bsi.jobs.context import Context, at_point
-from bsi.jobs.points import key_of
-from bsi.jobs.sample import AMORTISED, SAMPLERS, Target, composed
-from bsi.runtime.samplers import AbstractSampler
-from bsi.runtime.stacked import Stack
+from bsi.jobs.context import Context
+from bsi.jobs.points import Points
+from bsi.jobs.sample import draw
+
+Params = dict[str, np.ndarray]  # by name, (n, *shape)
 
 
-@dataclass(frozen=True)
-class Resampler:
-    """Draws of `node` with the powers of `components` multiplied by any numbers."""
+def draws_at_powers(
+    context: Context,
+    node: Sample,
+    components: Sequence[Component],
+    points: Sequence[dict[str, float]],
+    scales: Sequence[Sequence[float]],
+) -> list[list[Params | None]]:
+    """Draws of `node` for every one of `points` of its sweeps and every row of `scales`, which multiplies the powers of
+    `components`, a number each; None where there are none: an improper power, or a solver that gave up.
 
-    context: Context
-    node: Sample
-    components: Sequence[Component]
-
-    def draws(self, point: dict[str, float], number: int, scales: Sequence[Sequence[float]]) -> list[Any]:
-        """Params by name, (n, *shape), for every row of `scales`, which has a number a component; None where no draws
-        can be had: an improper power, or a solver that gave up.
-
-        All are made of the same noise, that of the `number`th point of the sample's own sweeps.
-        """
-        return list(self._draws(point, number, scales))
-
-    def _draws(
-        self, point: dict[str, float], number: int, scales: Sequence[Sequence[float]]
-    ) -> Iterator[dict[str, np.ndarray] | None]:
-        program = _scaled(self.context.program, self.node, self.components)
-        context = replace(self.context, program=program)
-        posterior, options = program.posteriors[self.node.posterior], at_point(self.node.options, point)
-        target, choice = composed(context, self.node), options["correct"]
-        make = (SAMPLERS if self.node.route == "guided" else AMORTISED)[self.node.method]
-        corrector = correct.afterwards(context.lowered, posterior, target.coordinates, choice)
-        to_params, m = jax.jit(jax.vmap(target.coordinates.to_params)), target.coordinates.m
-        key = key_of(options["seed"], point)
-
-        @eqx.filter_jit
-        def draw(sampler: AbstractSampler, denoiser: Any) -> tuple[Array, dict[str, Array]]:
-            return sampler.sample(denoiser, key, (options["draws"], m))
-
-        context.progress.start(f"sensitivity of {self.node.name}", len(scales), "powers")
-        try:
-            for scale in scales:
-                here = {**point, **dict(zip(map(_name, range(len(scale))), scale, strict=True))}
-                try:
-                    denoiser, _ = target.at(here)
-                except ImproperPower:
-                    yield None
-                    continue
-                sampler = correct.within(make(options), choice, denoiser)
-                z, info = draw(sampler, denoiser)
-                here_alone = Stack.of([Target(sampler, denoiser, context.lowered.powers(posterior, here))])
-                (z,), _ = corrector(here_alone, z[None], jr.fold_in(key, 2)[None])
-                context.progress.advance(1)
-                sound = not bool(info["failed"]) and bool(jnp.all(jnp.isfinite(z)))
-                yield {name: np.asarray(value) for name, value in to_params(z).items()} if sound else None
-        finally:
-            context.progress.done()
+    Those of one point are made of the same noise, so that they differ by the powers and little else.
+    """
+    program = _scaled(context.program, node, components)
+    names = [_name(i) for i in range(len(components))]
+    whole = Points(program, node)
+    whole.points = [{**point, **dict(zip(names, row, strict=True))} for point in points for row in scales]
+    draw(replace(context, program=program), node, whole)
+    posterior = program.posteriors[node.posterior]
+    found = [whole.found.get(number) for number in range(len(whole.points))]
+    params = [None if one is None else {name: one[name] for name in posterior.params} for one in found]
+    return [params[begin : begin + len(scales)] for begin in range(0, len(params), len(scales))]
 
 
 def _scaled(program: Program, node: Sample, components: Sequence[Component]) -> Program:
@@ -90,4 +53,5 @@ def _scaled(program: Program, node: Sample, components: Sequence[Component]) -> 
 
 
 def _name(index: int) -> str:
+    """`%`: no sweep of a model is called so, and random keys do not depend on it."""
     return f"%power{index}"

@@ -29,7 +29,9 @@ def save_tree_of(context: Context, job: Job, path: Path) -> None:
         "constant_data": {},
     }
     leading = len(draws.sweeps)
-    groups["sample_stats"] = {n: Variable(a) for n, a in draws.stats.items() if a.ndim == leading + 2}
+    groups["sample_stats"] = {
+        n: Variable(a, each_draw=a.ndim > leading) for n, a in draws.stats.items() if a.ndim in (leading, leading + 2)
+    }
     for factor in posterior.factors:
         if factor.observation:
             likelihood = program.likelihoods[factor.law]

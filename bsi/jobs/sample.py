@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -17,11 +17,13 @@ from bsi.compiler.ir import Sample, SweepRef
 from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower, NoScore
 from bsi.compiler.lower.guided import GuidedPosterior
 from bsi.compiler.options import BLOCKS
-from bsi.failure import JobFailure, about
-from bsi.jobs import correct
-from bsi.jobs.context import DRAWS, STATS, Context, at_point, grid, place, sweeps_of
+from bsi.foresee import points_at_once
+from bsi.jobs import composition, correct, covariances
+from bsi.jobs.context import DRAWS, STATS, Context, at_point
 from bsi.jobs.density import log_density_of
+from bsi.jobs.points import PointFailure, Points, key_of
 from bsi.jobs.pointwise import save_pointwise
+from bsi.jobs.residual import residuals
 from bsi.runtime.files import save_arrays
 from bsi.runtime.guidance import Guided
 from bsi.runtime.samplers import (
@@ -38,6 +40,8 @@ from bsi.runtime.samplers import (
     TwistedSmc,
 )
 from bsi.runtime.schedule import LogPrecision
+from bsi.runtime.score import Denoiser
+from bsi.runtime.stacked import Stack
 
 SAMPLERS: dict[str, Callable[[dict[str, Any]], AbstractSampler]] = {
     "ddim": lambda o: Ddim(steps=o["steps"], eta=o["eta"]),
@@ -75,95 +79,181 @@ def composed(context: Context, node: Sample) -> ComposedPosterior | GuidedPoster
     posterior = program.posteriors[node.posterior]
     if node.route == "guided":
         return GuidedPosterior(context.lowered, posterior, kind, fits.get(None), options["covariance"] == "isotropic")
-    return ComposedPosterior(context.lowered, posterior, kind, fits, options["compose"])
+    precisions = covariances.sampled(context, node) if options["covariance"] == "sampled" else None
+    return ComposedPosterior(context.lowered, posterior, kind, fits, options["compose"], precisions)
+
+
+class Target(NamedTuple):
+    """What one point of the sweeps is sampled with."""
+
+    sampler: AbstractSampler
+    denoiser: Denoiser
+    powers: tuple[Array, ...]
 
 
 def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
     """Draws on the declared scale, and what the sampler says of them."""
-    program = context.program
-    posterior = program.posteriors[node.posterior]
-    target = composed(context, node)
+    posterior, points = context.program.posteriors[node.posterior], Points(context.program, node)
+    draw(context, node, points)
+    draws, stats = points.gather()
+    # ArviZ's layout: one chain of independent draws
+    lead = len(points.shape)
+    arrays = {name: np.expand_dims(draws[name], lead) for name in posterior.params}
+    save_arrays(folder / DRAWS, arrays)
+    save_pointwise(context, node, folder, arrays, lead + 2)
+    scalars = {name: value for name, value in stats.items() if value.ndim == lead}
+    each = {name: np.expand_dims(value, lead) for name, value in stats.items() if name not in scalars}
+    misfit = residuals(context, node, arrays, lead) if points.sweeps else {}
+    save_arrays(folder / STATS, {**scalars, **misfit, **each})
+    worst = {name: float((np.nanmin if name in LEAST else np.nanmax)(value)) for name, value in scalars.items()}
+    strange = composition.outside(context, node)
+    return {"sweeps": list(points.sweeps), "info": {**worst, **points.told(), **strange}}
 
-    @eqx.filter_jit
-    def draw(sampler: AbstractSampler, target: Any, key: Array, draws: int) -> tuple[Array, dict[str, Array]]:
-        z, stats = sampler.sample(target, key, (draws, m))
-        if isinstance(target, Guided):
-            stats |= {"impossible": jnp.sum(~jnp.isfinite(target.evidence(z)) & jnp.all(jnp.isfinite(z), -1))}
-        return z, stats
 
-    to_params, m = jax.jit(jax.vmap(target.coordinates.to_params)), target.coordinates.m
-    choice = dict(node.options)["correct"]
-    corrector = correct.afterwards(context.lowered, posterior, target.coordinates, choice)
-    log_density = eqx.filter_jit(log_density_of(node, target.coordinates))
-    sweeps = sweeps_of(program, node)
-    points = grid(program, sweeps)
-    params: list[dict[str, np.ndarray]] = []
-    stats: list[dict[str, np.ndarray]] = []
-    context.progress.start(f"sample {node.name}", len(points), "points" if sweeps else "batch")
+def draw(context: Context, node: Sample, points: Points) -> None:
+    """Draws at all `points`, found or lost there."""
+    work = _Work(context, node, points)
+    context.progress.start(f"sample {node.name}", len(points.points), "points" if points.sweeps else "batch")
     try:
-        for number, point in enumerate(points):
-            options: dict[str, Any] = {**at_point(node.options, point), **_traced(node, point)}
-            key = jr.fold_in(jr.key(options["seed"]), number)
-            try:
-                denoiser, notes = target.at(point)
-            except ImproperPower as error:
-                raise _failure(context, node, "R106", str(error), point, "use a larger power") from error
-            except NoScore as error:
-                help = f"declare `{posterior.factors[0].law}` as `learned LAW`: then a network learns its score"
-                raise _failure(context, node, "R113", str(error), point, help) from error
-            make = (SAMPLERS if node.route == "guided" else AMORTISED)[node.method]
-            z, info = draw(correct.within(make(options), choice, denoiser), denoiser, key, options["draws"])
-            _raise_for(context, node, {name: np.asarray(value) for name, value in info.items()}, options, point)
-            z, more = corrector(denoiser, z, context.lowered.powers(posterior, point), jr.fold_in(key, 2))
-            dense = log_density(denoiser, z, jr.fold_in(key, 1))  # of the draws as they are kept
-            if dense.get("lp_failed", False):
-                help = "train longer, or leave the density out: `log_density = none`"
-                raise _failure(context, node, "R119", "the flow of its log density took too many steps", point, help)
-            stats.append({name: np.asarray(value) for name, value in {**info, **more, **dense, **notes}.items()})
-            params.append({name: np.asarray(value) for name, value in to_params(z).items()})
-            context.progress.advance(1)
+        for numbers in _programs(node, points.points):
+            for part, at in work.batches(numbers):
+                work.draw(part, at)
+                context.progress.advance(len(at))
     finally:
         context.progress.done()
-    shape = tuple(len(program.sweeps[name].values) for name in sweeps)
-    # ArviZ's layout: one chain of independent draws
-    arrays = {n: np.stack([p[n] for p in params]).reshape(*shape, 1, *params[0][n].shape) for n in posterior.params}
-    save_arrays(folder / DRAWS, arrays)
-    save_pointwise(context, node, folder, arrays, len(shape) + 2)
-    scalars = [name for name, value in stats[0].items() if value.ndim == 0]  # the others have a value for every draw
-    axes = {name: shape if name in scalars else (*shape, 1, *value.shape) for name, value in stats[0].items()}
-    save_arrays(folder / STATS, {n: np.stack([s[n] for s in stats]).reshape(axes[n]) for n in stats[0]})
-    worst = {name: (min if name in LEAST else max)(float(s[name]) for s in stats) for name in scalars}
-    return {"sweeps": list(sweeps), "info": worst}
 
 
-def _traced(node: Sample, point: dict[str, float]) -> dict[str, Array]:
-    """Swept numbers as arrays, so that all points share one compiled program; numbers of steps are shapes."""
+class _Work:
+    """The functions that make draws, each compiled once for all batches, and where they put them."""
+
+    def __init__(self, context: Context, node: Sample, points: Points):
+        self.node, self.points, self.options = node, points, dict(node.options)
+        self.lowered, self.posterior = context.lowered, context.program.posteriors[node.posterior]
+        self.target = composed(context, node)
+        self.at_once = points_at_once(context.program, context.lowered, node)
+        coordinates = self.target.coordinates
+        self.corrector = correct.afterwards(self.lowered, self.posterior, coordinates, self.options["correct"])
+        self.to_params = jax.jit(jax.vmap(jax.vmap(coordinates.to_params)))
+        draws, m, density = self.options["draws"], coordinates.m, log_density_of(node, coordinates)
+
+        def sample(target: Target, key: Array) -> tuple[Array, dict[str, Array]]:
+            z, stats = target.sampler.sample(target.denoiser, key, (draws, m))
+            if isinstance(target.denoiser, Guided):
+                known = ~jnp.isfinite(target.denoiser.evidence(z)) & jnp.all(jnp.isfinite(z), -1)
+                stats |= {"impossible": jnp.sum(known)}
+            return z, stats
+
+        self.sample = sample
+        self.density = lambda target, z, key: density(target.denoiser, z, key)
+
+    def batches(self, numbers: list[int]) -> Iterator[tuple[Stack, list[tuple[int, dict[str, Any]]]]]:
+        """Points in batches of one size, with their numbers in the grid and what their making told. The last is filled
+        up with copies of a point."""
+        at: list[tuple[int, dict[str, Any]]] = []
+        targets = self._targets(numbers, at)
+        first = next(targets, None)
+        if first is None:
+            return
+        stack = Stack.of(itertools.chain([first], targets))
+        size = -(-len(at) // -(-len(at) // self.at_once))
+        for begin in range(0, len(at), size):
+            yield stack.take(np.minimum(np.arange(begin, begin + size), len(at) - 1)), at[begin : begin + size]
+
+    def _targets(self, numbers: list[int], at: list[tuple[int, dict[str, Any]]]) -> Iterator[Target]:
+        """Targets at points; those that have one are added to `at`."""
+        node, choice = self.node, self.options["correct"]
+        make = (SAMPLERS if node.route == "guided" else AMORTISED)[node.method]
+        for number in numbers:
+            point = self.points.points[number]
+            try:
+                denoiser, notes = self.target.at(point)
+            except ImproperPower as error:
+                self.points.lose(number, PointFailure("R106", str(error), "use a larger power"), error)
+                continue
+            except NoScore as error:
+                prior = self.posterior.factors[0].law
+                help = f"declare `{prior}` as `learned LAW`: then a network learns its score"
+                self.points.lose(number, PointFailure("R113", str(error), help), error)
+                continue
+            sampler = correct.within(make(_options(node, point)), choice, denoiser)
+            at.append((number, notes))
+            yield Target(sampler, denoiser, self.lowered.powers(self.posterior, point))
+
+    def draw(self, batch: Stack, at: list[tuple[int, dict[str, Any]]]) -> None:
+        """Draws of a batch, corrected and with their log density, added to what is found."""
+        rows = [*at, *[at[-1]] * (batch.size - len(at))]
+        keys = jnp.stack([self._key(number) for number, _ in rows])
+        z, info = batch.map(self.sample, keys)
+        failed = [self._failure(_row(info, k)) for k in range(len(at))]
+        if all(failed):
+            self.points.lost |= {number: failure for (number, _), failure in zip(at, failed, strict=True) if failure}
+            return
+        z, more = self.corrector(batch, z, _folded(keys, 2))
+        dense = batch.map(self.density, z, _folded(keys, 1))  # of the draws as they are kept
+        params = self.to_params(z)
+        for k, (number, notes) in enumerate(at):
+            stats = {**_row({**info, **more, **dense}, k), **notes}
+            failure = failed[k] or _density_failure(stats)
+            if failure is None:
+                self.points.found[number] = _row(params, k) | self.points.named(stats)
+            else:
+                self.points.lose(number, failure)
+
+    def _key(self, number: int) -> Array:
+        point = self.points.points[number]
+        return key_of(at_point(self.node.options, point)["seed"], point)
+
+    def _failure(self, stats: dict[str, np.ndarray]) -> PointFailure | None:
+        """A solver that gave up, or draws that are not numbers: they are draws of nothing."""
+        draws = self.options["draws"]
+        if stats["failed"]:
+            help = f"raise `max_steps` above {self.options.get('max_steps')}, or `rtol` and `atol`"
+            return PointFailure("R103", "the solver reached `max_steps`", help)
+        if "effective_share" in stats and not np.isfinite(stats["effective_share"]):
+            help = "look for data that the likelihood gives no density wherever the prior has mass"
+            return PointFailure("R118", "no particle has a finite weight", help)
+        if stats["non_finite"] > 0:
+            count = f"{int(stats['non_finite'])} of {draws} draws are not finite"
+            help = "check that the data lie where the prior predictive does, or train longer"
+            return PointFailure("R104", count, help)
+        if stats.get("impossible", 0) > 0:
+            count = f"the data have no finite density at {int(stats['impossible'])} of {draws} draws"
+            help = "look for a division by zero, a log of a negative number or an overflow in the likelihood"
+            return PointFailure("R117", count, help)
+        return None
+
+
+def _density_failure(stats: dict[str, np.ndarray]) -> PointFailure | None:
+    if not stats.get("lp_failed", False):
+        return None
+    help = "train longer, or leave the density out: `log_density = none`"
+    return PointFailure("R119", "the flow of its log density took too many steps", help)
+
+
+def _programs(node: Sample, points: list[dict[str, float]]) -> list[list[int]]:
+    """Numbers of points that share a program: swept reals are its arguments, and numbers of steps are shapes."""
+    real = _real(node)
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for number, point in enumerate(points):
+        fixed = tuple(value for name, value in at_point(node.options, point).items() if name not in real)
+        groups.setdefault(fixed, []).append(number)
+    return list(groups.values())
+
+
+def _options(node: Sample, point: dict[str, float]) -> dict[str, Any]:
+    options = at_point(node.options, point)
+    return options | {name: jnp.float32(options[name]) for name in _real(node)}
+
+
+def _real(node: Sample) -> set[str]:
+    """Options with a swept number that is an array, so that all points share one compiled program."""
     real = {option.name for option in BLOCKS["sample", node.method].options if option.kind == "real"}
-    swept = {name: value.name for name, value in node.options if isinstance(value, SweepRef) and name in real}
-    return {name: jnp.float32(point[sweep]) for name, sweep in swept.items()}
+    return {name for name, value in node.options if isinstance(value, SweepRef) and name in real}
 
 
-def _raise_for(
-    context: Context, node: Sample, stats: dict[str, np.ndarray], options: dict[str, Any], point: dict[str, float]
-) -> None:
-    """A solver that gave up, or draws that are not numbers, end the job: they are draws of nothing."""
-    if stats["failed"]:
-        help = f"raise `max_steps` above {options.get('max_steps')}, or `rtol` and `atol`"
-        raise _failure(context, node, "R103", "the solver reached `max_steps`", point, help)
-    if "effective_share" in stats and not np.isfinite(stats["effective_share"]):
-        help = "look for data that the likelihood gives no density wherever the prior has mass"
-        raise _failure(context, node, "R118", "no particle has a finite weight", point, help)
-    if stats["non_finite"] > 0:
-        count = f"{int(stats['non_finite'])} of {options['draws']} draws are not finite"
-        help = "check that the data lie where the prior predictive does, or train longer"
-        raise _failure(context, node, "R104", count, point, help)
-    if stats.get("impossible", 0) > 0:
-        count = f"the data have no finite density at {int(stats['impossible'])} of {options['draws']} draws"
-        help = "look for a division by zero, a log of a negative number or an overflow in the likelihood"
-        raise _failure(context, node, "R117", count, point, help)
+def _row(arrays: dict[str, Array], k: int) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value[k]) for name, value in arrays.items()}
 
 
-def _failure(context: Context, node: Sample, code: str, what: str, point: dict[str, float], help: str) -> JobFailure:
-    return JobFailure(
-        about(context.program, node.name, code, f"sampling `{node.name}` failed{place(point)}: {what}", help=help)
-    )
+def _folded(keys: Array, data: int) -> Array:
+    return jax.vmap(lambda key: jr.fold_in(key, data))(keys)

@@ -15,16 +15,16 @@ BINS = 40
 LEVELS = (0.5, 0.9)  # shares of draws inside the contours
 
 
-def chosen(posterior: Posterior) -> list[int]:
-    """Coordinates to show, in order: all, or the `MOST` where some sampler is furthest from the first reference.
+def chosen(posterior: Posterior, most: int = MOST) -> list[int]:
+    """Coordinates to show, in order: all, or the `most` where some sampler is furthest from the first reference.
 
     Distance is |difference of means| / reference sd + |ln ratio of sds|, the largest over samplers and sweeps.
     """
     m = len(posterior.labels)
     references = [s for s in posterior.samples if s.reference]
     others = [s for s in posterior.samples if not s.reference]
-    if m <= MOST or not references or not others:
-        return list(range(min(m, MOST)))
+    if m <= most or not references or not others:
+        return list(range(min(m, most)))
     mean, sd = _moments(references[0])
     tiny = np.finfo(float).tiny
     distance = np.zeros(m)
@@ -33,8 +33,8 @@ def chosen(posterior: Posterior) -> list[int]:
         gap = np.abs(its_mean - mean) / np.maximum(sd, tiny) + np.abs(
             np.log(np.maximum(its_sd, tiny) / np.maximum(sd, tiny))
         )
-        distance = np.maximum(distance, gap.reshape(-1, m).max(axis=0))
-    return sorted(np.argsort(-distance, kind="stable")[:MOST].tolist())
+        distance = np.maximum(distance, np.nan_to_num(gap).reshape(-1, m).max(axis=0))  # NaN where a point failed
+    return sorted(np.argsort(-distance, kind="stable")[:most].tolist())
 
 
 def corner(posterior: Posterior, index: tuple[int, ...], title: str) -> str:
@@ -44,11 +44,11 @@ def corner(posterior: Posterior, index: tuple[int, ...], title: str) -> str:
     """
     columns = chosen(posterior)
     tables = {
-        s.name: _finite(s.values[index].reshape(-1, len(posterior.labels))[:, columns]) for s in posterior.samples
+        s.name: finite(s.values[index].reshape(-1, len(posterior.labels))[:, columns]) for s in posterior.samples
     }
     colour, m = colours(posterior.samples), len(columns)
     everything = np.concatenate(list(tables.values()))
-    ranges = [_range(everything[:, k]) for k in range(m)]
+    ranges = [span(everything[:, k]) for k in range(m)]
     labels = [_short(posterior.labels[k]) for k in columns]
     drawn = sorted(posterior.samples, key=lambda s: not s.reference)  # samplers over references
     with style():
@@ -61,10 +61,10 @@ def corner(posterior: Posterior, index: tuple[int, ...], title: str) -> str:
                     if not len(table):
                         continue
                     if row == column:
-                        _marginal(ax, table[:, row], ranges[row], colour[s.name], s.reference)
+                        marginal(ax, table[:, row], ranges[row], colour[s.name], s.reference)
                     else:
                         limits = (ranges[column], ranges[row])
-                        _contours(ax, table[:, column], table[:, row], limits, colour[s.name], s.reference)
+                        contours(ax, table[:, column], table[:, row], limits, colour[s.name], s.reference)
                 _dress(ax, row, column, m, labels)
                 ax.set_xlim(ranges[column])
                 if row != column:
@@ -105,7 +105,8 @@ def _dress(ax: Axes, row: int, column: int, m: int, labels: list[str]) -> None:
         ax.set_ylabel(labels[row])
 
 
-def _marginal(ax: Axes, x: np.ndarray, limits: tuple[float, float], colour: str, filled: bool) -> None:
+def marginal(ax: Axes, x: np.ndarray, limits: tuple[float, float], colour: str, filled: bool) -> None:
+    """A histogram, filled for a reference."""
     density, edges = np.histogram(x, bins=BINS, range=limits)
     heights = density / max(len(x), 1)
     if filled:
@@ -113,7 +114,8 @@ def _marginal(ax: Axes, x: np.ndarray, limits: tuple[float, float], colour: str,
     ax.stairs(heights, edges, color=colour, lw=0.8 if filled else 1.3)
 
 
-def _contours(ax: Axes, x: np.ndarray, y: np.ndarray, limits: tuple, colour: str, filled: bool) -> None:
+def contours(ax: Axes, x: np.ndarray, y: np.ndarray, limits: tuple, colour: str, filled: bool) -> None:
+    """Lines that hold `LEVELS` of the draws, filled for a reference."""
     counts, xs, ys = np.histogram2d(x, y, bins=BINS, range=limits)
     smooth = _smooth(_smooth(counts).T).T
     descending = np.sort(smooth.ravel())[::-1]
@@ -135,7 +137,7 @@ def _smooth(counts: np.ndarray) -> np.ndarray:
     return sum(w * padded[k : k + len(counts)] for k, w in enumerate(weights))  # type: ignore[return-value]
 
 
-def _range(x: np.ndarray) -> tuple[float, float]:
+def span(x: np.ndarray) -> tuple[float, float]:
     """Nearly all draws: a heavy tail must not hide the bulk."""
     if not len(x):
         return (0.0, 1.0)
@@ -144,9 +146,10 @@ def _range(x: np.ndarray) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def _finite(rows: np.ndarray) -> np.ndarray:
+def finite(rows: np.ndarray) -> np.ndarray:
+    """Rows without NaN and infinity."""
     return rows[np.isfinite(rows).all(axis=1)]
 
 
 def _moments(s: Draws) -> tuple[np.ndarray, np.ndarray]:
-    return np.nanmean(s.values, axis=(-3, -2)), np.nanstd(s.values, axis=(-3, -2))
+    return s.values.mean(axis=(-3, -2)), s.values.std(axis=(-3, -2))

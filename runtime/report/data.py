@@ -47,6 +47,8 @@ class Draws:
     evaluations: of the denoiser, by every draw at one point of the sweeps.
     notes: other figures of how the draws were made, by name.
     log_density: [*sweeps, chain, draw].
+    stats: figures of how the draws of every point were made, name -> [*sweeps].
+    residuals: of predictions from data, name of a set -> [*sweeps].
     """
 
     name: str
@@ -59,6 +61,8 @@ class Draws:
     evaluations: float | None = None
     log_density: np.ndarray | None = None
     notes: Mapping[str, float] = field(default_factory=dict)
+    stats: Mapping[str, np.ndarray] = field(default_factory=dict)
+    residuals: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Loss:
-    """One training job: name of a curve -> (steps, values), in `unit`."""
+    """One training job: name of a curve -> (steps, values), in `unit`; and what is to be said of it."""
 
     name: str
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]]

@@ -1,4 +1,4 @@
-"""The other figures: intervals along a sweep, ranks and traces of chains, log densities, training losses."""
+"""The other figures: ranks and traces of chains, log densities, training losses."""
 
 from __future__ import annotations
 
@@ -7,36 +7,11 @@ from matplotlib.ticker import MaxNLocator
 
 from bsi.runtime.report.corner import chosen
 from bsi.runtime.report.data import Draws, Loss, Posterior
-from bsi.runtime.report.figure import CARD, FAINT, INK, REFERENCE, SERIES, colours, grid, plain, style, svg
+from bsi.runtime.report.figure import FAINT, INK, REFERENCE, SERIES, colours, grid, plain, style, svg
 
 RANK_BINS = 20
 TRACE_POINTS = 200  # a chain
 DENSITY_BINS = 50
-
-
-def sweep(posterior: Posterior) -> str:
-    """SVG of one small panel a coordinate: median, 50 % and 90 % intervals of every sample along the grid."""
-    columns, points = chosen(posterior), posterior.points()
-    colour, across = colours(posterior.samples), min(len(columns), 3)
-    with style():
-        figure, axes = grid(-(-len(columns) // across), across, (max(2.4, 0.32 * len(points)), 1.9))
-        for place, k in enumerate(columns):
-            ax = axes[place // across][place % across]
-            for number, s in enumerate(posterior.samples):
-                shift = (number - (len(posterior.samples) - 1) / 2) * 0.18
-                rows = np.array([np.nanquantile(s.values[i][..., k], [0.05, 0.25, 0.5, 0.75, 0.95]) for i, _ in points])
-                x = np.arange(len(points)) + shift
-                ax.vlines(x, rows[:, 0], rows[:, 4], color=colour[s.name], lw=1)
-                ax.vlines(x, rows[:, 1], rows[:, 3], color=colour[s.name], lw=3.5)
-                ax.plot(x, rows[:, 2], "o", color=CARD, ms=2.2)
-            labels = [", ".join(part.split(" = ")[1] for part in text.split(", ")) for _, text in points]
-            every = -(-len(points) // 12)
-            ax.set_xticks(range(0, len(points), every), labels[::every])
-            ax.set_title(plain(posterior.labels[k]), fontsize=9)
-            ax.set_xlabel(plain(", ".join(posterior.sweeps)))
-        for ax in [a for row in axes for a in row][len(columns) :]:
-            ax.axis("off")
-        return svg(figure, f"intervals of {posterior.name} along its sweep")
 
 
 def chains(posterior: Posterior, draws: Draws, index: tuple[int, ...]) -> str:

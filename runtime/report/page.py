@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from bsi.runtime.report import tables
 from bsi.runtime.report.bound import bound
 from bsi.runtime.report.corner import MOST, chosen, corner
+from bsi.runtime.report.curves import curves, held
 from bsi.runtime.report.data import Draws, Loss, Posterior, Report
-from bsi.runtime.report.lines import chains, log_densities, losses, sweep
+from bsi.runtime.report.grid import multiples, shown
+from bsi.runtime.report.lines import chains, log_densities, losses
 from bsi.runtime.report.pictures import pictures
 from bsi.runtime.report.sensitivity import evidence, sensitivity
 
-POINTS = 12  # points of a sweep that get a corner plot of their own
+POINTS, PANELS = 60, 300  # of a grid that get a corner plot of their own, and panels in all of these
 
 
 def render(report: Report) -> str:
-    """A whole HTML document: style and figures inside, no script, nothing fetched."""
+    """A whole HTML document: style, figures and, where there is a sweep, one script inside; nothing is fetched."""
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    script = ""
+    if any(posterior.sweeps for posterior in report.posteriors):
+        script = f"<script>{Path(__file__).with_name('report.js').read_text(encoding='utf-8')}</script>"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(report.model)} · bsi report</title><style>{style}</style></head>"
-        f"<body><main>{''.join(_sections(report))}</main></body></html>\n"
+        f"<body><main>{''.join(_sections(report))}</main>{script}</body></html>\n"
     )
 
 
@@ -74,17 +82,45 @@ def _posterior(posterior: Posterior) -> Iterator[str]:
         which = "where samplers and reference differ most" if furthest else "that were declared first"
         names = ", ".join(f"<code>{escape(posterior.labels[k])}</code>" for k in chosen(posterior))
         yield f"<p>Plots show {MOST} of {m} coordinates, those {which}: {names}. The tables show all.</p>"
-    if posterior.sweeps and m:
-        yield _figure(sweep(posterior), f"{_legend(posterior)} Median, 50 % and 90 % intervals.")
-    for number, (index, text) in enumerate(posterior.points()):
-        content = "".join(_point(posterior, index, text, number))
-        yield _details(text, content, opened=number == 0) if text else content
+    if not posterior.sweeps:
+        yield from _point(posterior, (), "", plots=True, first=True)
+        return
+    if posterior.labels or posterior.images:
+        yield from _along(posterior)
+    yield from _grid(posterior)
 
 
-def _point(posterior: Posterior, index: tuple[int, ...], text: str, number: int) -> Iterator[str]:
-    """Everything at one point of the sweeps, which is the `number`th."""
+def _along(posterior: Posterior) -> Iterator[str]:
+    """Curves along every sweep that has more than one value."""
+    at = held(posterior)
+    for name, values in posterior.sweeps.items():
+        if len(values) > 1:
+            others = [f"{escape(n)} = {v[at[n]]:g}" for n, v in posterior.sweeps.items() if n != name and len(v) > 1]
+            where = f" Bold at {', '.join(others)}, faint elsewhere." if others else ""
+            band = " Bands reach an sd from the mean." if posterior.labels else ""
+            yield _figure(curves(posterior, name), f"{_legend(posterior)}{band}{where}")
+
+
+def _grid(posterior: Posterior) -> Iterator[str]:
+    """All points: panels of the whole grid, sliders over it, and everything of the point that they choose."""
+    axes = json.dumps([[name, [f"{v:g}" for v in values]] for name, values in posterior.sweeps.items()])
+    start = np.ravel_multi_index(tuple(held(posterior).values()), [len(v) for v in posterior.sweeps.values()])
+    yield f'<div class="sweep" data-axes="{escape(axes)}" data-start="{start}">'
+    if posterior.labels or posterior.images:
+        yield f"<figure>{multiples(posterior)}<figcaption>{_legend(posterior)} {shown(posterior)}</figcaption></figure>"
+    yield '<div class="sliders"></div>'
+    points, m = posterior.points(), min(len(posterior.labels), MOST)
+    most = min(POINTS, max(1, PANELS // max(m * (m + 1) // 2, 1)))
+    plotted = set(np.linspace(0, len(points) - 1, min(most, len(points))).astype(int).tolist())
+    for number, (index, text) in enumerate(points):
+        content = "".join(_point(posterior, index, text, plots=number in plotted, first=number == 0))
+        yield _details(text, content, opened=number == 0, style="point")
+    yield "</div>"
+
+
+def _point(posterior: Posterior, index: tuple[int, ...], text: str, *, plots: bool, first: bool) -> Iterator[str]:
+    """Everything at one point of the sweeps; chains of references at the `first` only."""
     title = f"{posterior.name} at {text}" if text else posterior.name
-    plots = number < POINTS
     for images in posterior.images:
         yield f"<h3><code>{escape(images.name)}</code></h3>"
         yield pictures(posterior, images, index) if plots else ""
@@ -94,11 +130,12 @@ def _point(posterior: Posterior, index: tuple[int, ...], text: str, number: int)
         yield _figure(figure, f"{_legend(posterior)} Contours hold 50 % and 90 % of the draws.")
     if posterior.labels:
         yield tables.marginals(posterior, index)
+    yield tables.statistics(posterior, index)
     dense = [s for s in posterior.samples if s.log_density is not None]
     if dense and plots:
         yield _figure(log_densities(posterior, index, title), f"{_legend(posterior, dense)} Log density of the draws.")
     for s in posterior.samples:
-        if posterior.labels and s.reference and s.values.shape[-3] > 1 and number == 0:
+        if posterior.labels and s.reference and s.values.shape[-3] > 1 and first:
             yield _details(f"Chains of {s.name}: traces and ranks", _figure(chains(posterior, s, index)))
 
 

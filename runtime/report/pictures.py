@@ -100,13 +100,17 @@ def _scale(picture: Picture, side: int) -> int:
     return max(1, -(-side // max(picture.shape[:2])))
 
 
-def _figure(picture: Picture, alt: str, caption: str, scale: int) -> str:
-    height, width = (scale * side for side in picture.shape[:2])
+def picture(pixels: Picture, alt: str, scale: int) -> str:
+    """An `<img>`, with `scale` CSS pixels a pixel."""
+    height, width = (scale * side for side in pixels.shape[:2])
     file = io.BytesIO()
-    imsave(file, picture, format="png", pil_kwargs={"optimize": True})
+    imsave(file, pixels, format="png", pil_kwargs={"optimize": True})
     source = base64.b64encode(file.getvalue()).decode()
-    image = f'<img src="data:image/png;base64,{source}" width="{width}" height="{height}" alt="{escape(alt)}">'
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+    return f'<img src="data:image/png;base64,{source}" width="{width}" height="{height}" alt="{escape(alt)}">'
+
+
+def _figure(pixels: Picture, alt: str, caption: str, scale: int) -> str:
+    return f"<figure>{picture(pixels, alt, scale)}<figcaption>{caption}</figcaption></figure>"
 
 
 def _ramp(style: str, low: float, high: float) -> str:

@@ -124,6 +124,18 @@ def pixels(posterior: Posterior, images: Images, index: tuple[int, ...]) -> str:
     return table(("sample", "entries", "mean", "sd of an entry", "worst R-hat", "smallest bulk ESS"), rows, numeric=1)
 
 
+def statistics(posterior: Posterior, index: tuple[int, ...]) -> str:
+    """How the draws of one point were made, one row a sample; nothing where nothing is known."""
+    names = list(dict.fromkeys(name for s in posterior.samples for name in s.stats))
+    rows = [
+        (keys(posterior)[s.name], *(number(float(s.stats[n][index]) if n in s.stats else None) for n in names))
+        for s in posterior.samples
+        if s.stats
+    ]
+    header = ("sample", *(escape(name.replace("_", " ")) for name in names))
+    return table(header, rows, numeric=1) if rows else ""
+
+
 def marginals(posterior: Posterior, index: tuple[int, ...]) -> str:
     """Mean, sd and quantiles of every coordinate, one row a sample; R-hat and ESS where there are several chains."""
     names = keys(posterior)

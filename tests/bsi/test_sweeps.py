@@ -69,3 +69,61 @@ def test_steps_compile_once_each(folder, traces):
     text = edit(TINY, ("posterior post", "sweep n in [5, 10]\nposterior post"), ("steps = 10", "steps = n"))
     run = bsi.load(write("tiny.bsi", text)).run()
     assert traces["Ddim"] == 2 and run["ode"].posterior.mu.dims == ("n", "chain", "draw")
+
+
+SAMPLERS = {
+    "a": "ddim(post, fit) { draws = 100, steps = 20, eta = noise, seed = 2",
+    "b": "flow_ode(post, fit) { draws = 100, seed = 2",
+    "c": "smc(post, fit) { draws = 100, steps = 20, seed = 2",
+    "d": "ddim(post, fit) { draws = 100, steps = 20, seed = 2, correct = mala { steps = 10 }",
+    "e": "flow_ode(post, fit) { draws = 100, seed = 2, correct = psis { steps = 10 }",
+    "g": "flow_ode(post, fit) { draws = 100, seed = 2, log_density = exact",
+}
+
+
+def test_one_program_of_many_points_draws_what_one_point_alone_does(folder, monkeypatch):
+    """Of a grid in batches of 4 and 2, and of models with a single point and the same seed."""
+    from bsi.jobs import sample
+
+    (old,) = [line for line in SWEPT.splitlines() if line.startswith("sample ode")]
+    own = "".join(f"sample {name} = {text} }}\n" for name, text in SAMPLERS.items())
+    text = edit(SWEPT, (old + "\n", own), ("check mean_error(ode, ref) < 0.5\n", ""))
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("sample ref")) + "\n"
+    monkeypatch.setattr(sample, "points_at_once", lambda *_: 4)
+    grid = bsi.load(write("grid.bsi", text)).run()
+    monkeypatch.setattr(sample, "points_at_once", lambda *_: 1)
+    alone = edit(text, ("[0.5, 1, 2]", "[2]"), ("linspace(0, 1, 2)", "[1]"))
+    point = bsi.load(write("alone.bsi", alone)).run()
+    for name in SAMPLERS:
+        at = {"power": 2.0} | ({"noise": 1.0} if name == "a" else {})
+        wide, single = grid[name].sel(at).posterior.mu.values, point[name].posterior.mu.values.reshape(1, 100)
+        # an adaptive solver may take another step where rounding decides
+        np.testing.assert_allclose(wide, single, atol=1e-3 if name in "beg" else 1e-4, err_msg=name)
+        assert np.ptp(grid[name].posterior.mu.values[0] - wide) > 0
+    shapes = grid["e"].sample_stats.pareto_k
+    assert shapes.dims == ("power",) and len(np.unique(shapes.values)) == 3, "one a point, not the worst"
+    assert grid["g"].sample_stats.lp.dims == ("power", "chain", "draw")
+    # E[mu | data] is 2.8 power / (1 + 12 power), and the rows are .1, .4 and .2
+    truth = np.sqrt(np.mean((np.array([[0.1], [0.4], [0.2]]) - 2.8 / (1 / np.array([0.5, 1.0, 2.0]) + 12)) ** 2, 0))
+    residual = grid["b"].sample_stats.residual_obs
+    assert residual.dims == ("power",) and np.allclose(residual, truth, atol=0.05)
+
+
+def test_a_point_that_fails_costs_no_other_its_draws(folder):
+    """Three steps are too few for some tolerance."""
+    text = edit(
+        TINY,
+        ("posterior post", "sweep tolerance in [1e-6, 0.1, 0.2]\nposterior post"),
+        ("ddim(post, fit) { draws = 200, steps = 10", "flow_ode(post, fit) { max_steps = 30, rtol = tolerance"),
+    )
+    write("tiny.bsi", text)
+    for _ in range(2):  # computed, and from the store
+        failed = cli("run", "tiny.bsi")
+        assert failed.status == 3 and failed.err.count("error[R140]") == 1, failed.err
+        assert "at 1 of 3 points" in failed.err and "R103 at tolerance = 1e-06" in failed.err
+        assert "FAIL  mean_error(ode, ref) < 0.5   `ode` has no draws at tolerance = 1e-06; the worst" in failed.err
+    from bsi.runtime.results import read
+
+    mu = read(folder / "runs/tiny/ode.nc").posterior.mu.values
+    assert np.isnan(mu[0]).all() and np.isfinite(mu[1:]).all()
+    assert "tolerance" in (folder / "runs/tiny/report.html").read_text()

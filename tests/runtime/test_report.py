@@ -2,7 +2,9 @@
 
 import base64
 import io
+import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -113,7 +115,8 @@ def whole():
 def test_nothing_is_fetched_and_no_text_of_a_user_is_markup():
     page = render(whole())
     outline = Outline(page)
-    assert outline.stack == [] and not {"script", "link", "iframe", "object"} & set(outline.tags)
+    assert outline.stack == [] and not {"link", "iframe", "object"} & set(outline.tags)
+    assert outline.tags.count("script") == 1 and page.count("<script>") == 1, "its own"
     links = [value for _, name, value in outline.attributes if name in ("href", "xlink:href", "src")]
     assert links and all(value.startswith(("#", "data:image/png;base64,")) for value in links)
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
@@ -155,10 +158,43 @@ def test_verdicts_values_and_jobs_are_told():
         assert told in text
 
 
-def test_a_sweep_has_its_intervals_and_one_corner_plot_a_point():
-    page = render(Report("m", "", posteriors=(posterior(sweeps={"lambda": (0.5, 1.0, 2.0), "mu": (1.0, 2.0)}),)))
-    assert page.count('aria-label="corner plot') == 6 and page.count('aria-label="intervals') == 1
-    assert "lambda = 2, mu = 1" in page
+def swept(lost=False, **changes):
+    sweeps = {"lambda": (0.5, 1.0, 2.0), EVIL: (1.0, 2.0)}
+    found = posterior(sweeps=sweeps)
+    one, ref = found.samples
+    if lost:
+        one.values[2, 1] = np.nan
+    stats = {"pareto_k": np.arange(6.0).reshape(3, 2) / 8}
+    one = replace(one, stats=stats, residuals={EVIL: np.arange(6.0).reshape(3, 2)})
+    return replace(found, samples=(one, ref), **changes)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_sweep_has_a_panel_and_a_corner_plot_a_point_and_curves_along_every_axis(lost):
+    page = render(Report("m", "", posteriors=(swept(lost),)))
+    outline = Outline(page)
+    assert outline.stack == [] and outline.tags.count("script") == 1
+    assert page.count('aria-label="corner plot') == 6 and page.count('class="cell"') == 6
+    assert page.count('class="point"') == 6 and page.count('class="point" open') == 1
+    assert 'aria-label="post along lambda"' in page and page.count('aria-label="post along ') == 2
+    assert "mean of theta[0]" in page and "sd of theta[1]" in page and "rms residual" in page
+    (axes,) = [json.loads(value) for _, name, value in outline.attributes if name == "data-axes"]
+    assert axes == [["lambda", ["0.5", "1", "2"]], [EVIL, ["1", "2"]]], "quoted, whatever a sweep is called"
+    (start,) = [value for _, name, value in outline.attributes if name == "data-start"]
+    assert start == "2", "where all powers are one"
+    assert "".join(outline.text).count("pareto k") == 6 and "0.625" in "".join(outline.text)
+
+
+def test_of_large_grids_some_points_are_drawn_and_all_are_told():
+    page = render(Report("m", "", posteriors=(posterior(m=1, sweeps={"k": tuple(np.arange(1.0, 101.0))}),)))
+    assert page.count('class="cell"') == 9 and page.count('class="point"') == 100
+    assert page.count('aria-label="corner plot') == 60 and 'title="k = 100"' in page
+
+
+def test_pictures_over_a_grid():
+    page = render(Report("m", "", posteriors=(with_images(sweeps={"alpha": (0.5, 1.0)}),)))
+    assert page.count('class="cell"') == 2 and page.count('alt="sd of post by post at alpha = ') == 2
+    assert "sd of post, mean over entries" in page and 'aria-label="post along alpha"' in page
 
 
 def test_few_coordinates_are_all_shown():
