@@ -164,6 +164,25 @@ def explain(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder", show_default=False)],
+    fit: Annotated[str, typer.Argument(help="a fit of `train FIT = distill(...)`", show_default=False)],
+    to: Annotated[str, typer.Option(help="the format: jax-export")] = "jax-export",
+    out: Annotated[Path | None, typer.Option(help="the file, default RUN/FIT.zip", show_default=False)] = None,
+    steps: Annotated[int, typer.Option(help="passes of the network a draw, where it has learned several", min=1)] = 1,
+) -> None:
+    """Write a one-step sampler as a file that needs only JAX.
+
+    It holds the network with its scalers and bijectors: noise and a row in, params out, on a CPU or a CUDA device, for
+    any number of draws. Its README.txt has the lines of Python that load and call it; about.json has names, shapes,
+    versions and the fit's digest.
+    """
+    from bsi.commands import export_fit
+
+    raise typer.Exit(export_fit(folder, fit, to, out or folder / f"{fit}.zip", steps))
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(help="a run's folder", show_default=False)]) -> None:
     """Write report.html again from a run's results."""
     from bsi.commands import report_again

@@ -288,6 +288,21 @@ def report_again(folder: Path) -> int:
     return OK
 
 
+def export_fit(folder: Path, fit: str, to: str, out: Path, steps: int) -> int:
+    from bsi.export import NotExported, export
+
+    try:
+        with _store() as store:
+            export(folder, fit, to, out, steps, store)
+    except NotExported as refused:
+        terminal.show_diagnostics(refused.diagnostics, refused.sources)
+        return WRONG_MODEL
+    except _Wrong as wrong:
+        return wrong.status
+    terminal.say(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), whose README.txt says how to call it")
+    return OK
+
+
 def show_info() -> int:
     from bsi.information import devices, system
 
