@@ -16,7 +16,7 @@ import argparse
 import json
 import runpy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +100,20 @@ def sampler(bed: Bed, method: str, draws: int, error: float = 0.0) -> Callable[.
     return run
 
 
-def errors(bed: Bed, data: np.ndarray, points: Any, methods: Any, draws: int, levels: Any = (0.0,)) -> list[dict]:
+def errors(
+    bed: Bed,
+    data: np.ndarray,
+    points: Sequence[tuple[float, float]],
+    methods: Iterable[str],
+    draws: int,
+    levels: Sequence[float] = (0.0,),
+) -> list[dict]:
     """W1 in posterior sds, its mean over params, of every method, point, error and seed; of exact draws, the floor."""
     found = []
-    truths = {point: bed.exact(np.random.default_rng(9), data[0], *point, 100_000) for point in points}
+    truths = {point: bed.exact(np.random.default_rng(9), data[0], point[0], point[1], 100_000) for point in points}
     for point, truth in truths.items():
         for seed in SEEDS:
-            again = bed.exact(np.random.default_rng(seed), data[0], *point, draws)
+            again = bed.exact(np.random.default_rng(seed), data[0], point[0], point[1], draws)
             found.append(_entry("exact draws", point, 0.0, seed, again, truth))
     for method in methods:
         for level in levels:
@@ -210,13 +217,13 @@ def measure() -> Iterator[Figure]:
                 yield Figure(what, [e["w1"] for e in own], "≤ .05" if "langevin" in method or "smc" in method else "")
     entries = kept("layers")
     for method in dict.fromkeys(e["method"] for e in entries):
-        own = {(e["alpha"], e["power"]): e for e in entries if e["method"] == method}
-        best = min(POWERS, key=lambda power: own[1.0, power]["residual"])
+        at = {(e["alpha"], e["power"]): e for e in entries if e["method"] == method}
+        best = min(POWERS, key=lambda power: at[1.0, power]["residual"])
         yield Figure(f"power, seismogram, {method}, lambda of the least residual", [best], "2 to 4")
-        spread = [own[alpha, 1.0]["sd"] for alpha in ALPHAS]
+        spread = [at[alpha, 1.0]["sd"] for alpha in ALPHAS]
         yield Figure(f"power, seismogram, {method}, sd of a pixel, alpha = {_listed(ALPHAS)}", spread, "falls")
         for power in COMPASS[1]:
-            found = [own[alpha, power]["coverage"] for alpha in COMPASS[0]]
+            found = [at[alpha, power]["coverage"] for alpha in COMPASS[0]]
             what = f"power, seismogram, {method}, coverage of .9, lambda = {power:g}, alpha = {_listed(COMPASS[0])}"
             yield Figure(what, found, ".9 at (1, 1)")
     _draw(entries)

@@ -31,7 +31,7 @@ def estimate(context: Context, check: Check, index: tuple[int, ...], point: dict
     z, rows, drawn = _pairs(context, node, target, point, options["simulations"], jr.key(options["seed"]))
     draws = {name: values[index] for name, values in context.draws(node.name).params.items()}
     to_working = jax.jit(jax.vmap(jax.vmap(target.coordinates.from_params)))
-    observed = np.concatenate([np.ravel(context.lowered.rows(factor.observation)) for factor, _ in target.sets])
+    observed = np.concatenate([np.ravel(context.lowered.rows(f.observation)) for f, _ in target.sets if f.observation])
     found = np.asarray(to_working(draws)).reshape(-1, target.coordinates.m)
     known = {name: options[name] for name in ("permutations", "seed")}
     return METRICS[check.metric].function(z, drawn, rows, found, observed, **known)
