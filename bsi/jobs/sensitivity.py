@@ -13,7 +13,7 @@ from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import about
 from bsi.jobs.context import Context, Draws, grid, place
 from bsi.jobs.pointwise import log_component
-from bsi.jobs.resample import Resampler
+from bsi.jobs.resample import Params, draws_at_powers
 from bsi.runtime import sensitivity as scaling
 
 STEPS = (0.8, 1.25)  # powers whose draws tell the slope at 1: nearer ones move draws by less than their spacing
@@ -38,7 +38,7 @@ def outcome(context: Context, check: Check) -> Table:
     weighing = [_weighed(context, node, component, options["method"]) for component in found]
     logs = [log_component(context, node, draws, c) if w else None for c, w in zip(found, weighing, strict=True)]
     drawn = [c for c in found if samples_powers(node) and options["method"] != "psis" and c.param is None]
-    again = Resampler(context, node, drawn) if drawn else None
+    again = _drawn(context, node, drawn, points, names, options) if drawn else [[] for _ in points]
     tables = []
     for number, (index, point) in enumerate(zip(np.ndindex(_shape(context, draws)), points, strict=True)):
         x = _matrix({name: draws.params[name][index] for name in names}, 2)
@@ -46,10 +46,9 @@ def outcome(context: Context, check: Check) -> Table:
         for entry, log in zip(told, logs, strict=True):
             if log is not None:
                 entry["ways"]["psis"] = _by_weights(x, log[index].reshape(-1), options)
-        if again is not None:
-            kept = [entry for entry, c in zip(told, found, strict=True) if c in drawn]
-            for entry, way in zip(kept, _by_draws(again, point, number, names, options), strict=True):
-                entry["ways"]["resample"] = way
+        kept = [entry for entry, c in zip(told, found, strict=True) if c in drawn]
+        for entry, way in zip(kept, again[number], strict=True):
+            entry["ways"]["resample"] = way
         tables.append(_table(place(point).removeprefix(" at "), _labels(draws, names, index), told, options))
     return _worst(check, tables, options)
 
@@ -72,17 +71,24 @@ def _by_weights(x: np.ndarray, log: np.ndarray, options: dict[str, Any]) -> Tabl
     }
 
 
-def _by_draws(
-    again: Resampler, point: dict[str, float], number: int, names: Sequence[str], options: dict[str, Any]
-) -> list[Table]:
-    """A way for every component of `again`. Powers at which there are no draws are left out."""
-    count = len(again.components)
-    powers = sorted({*options["powers"], *STEPS})
-    scales = [tuple(p if i == k else 1.0 for i in range(count)) for k in range(count) for p in powers]
-    base, *rest = again.draws(point, number, [(1.0,) * count, *scales])
-    tables = [None if params is None else _matrix({n: params[n] for n in names}, 1) for params in rest]
-    start = None if base is None else _matrix({name: base[name] for name in names}, 1)
-    return [_moved(start, powers, tables[k * len(powers) : (k + 1) * len(powers)]) for k in range(count)]
+def _drawn(
+    context: Context,
+    node: Sample,
+    drawn: list[Component],
+    points: list[dict[str, float]],
+    names: Sequence[str],
+    options: dict[str, Any],
+) -> list[list[Table]]:
+    """At every point a way for every component. Powers at which there are no draws are left out."""
+    powers, count = sorted({*options["powers"], *STEPS}), len(drawn)
+    scales = [(1.0,) * count]
+    scales += [tuple(p if i == k else 1.0 for i in range(count)) for k in range(count) for p in powers]
+
+    def ways(found: list[Params | None]) -> list[Table]:
+        start, *rest = (None if params is None else _matrix({n: params[n] for n in names}, 1) for params in found)
+        return [_moved(start, powers, rest[k * len(powers) : (k + 1) * len(powers)]) for k in range(count)]
+
+    return [ways(found) for found in draws_at_powers(context, node, drawn, points, scales)]
 
 
 def _moved(start: np.ndarray | None, powers: list[float], tables: list[np.ndarray | None]) -> Table:
