@@ -321,7 +321,7 @@ BLOCKS: dict[tuple[str, str], Block] = {
             SEED,
         ),
         "one network pass a draw: learns where a fit's flow takes noise",
-        "a fit",
+        "a fit, and a posterior where powers and numbers of rows are learned too",
     ),
     ("train", "bsi"): Block(
         (

@@ -22,6 +22,8 @@ train est = exact(p, f) { simulations = 5_000, neighbours = 512, seed = 1 }
 sample quick = one_step(post, fast) { draws = 4_000, seed = 4 }
 """
 
+TINY = "network = mlp { width = 32, depth = 2 }, simulations = 2_000, steps = 400, batch = 128"
+SHORT = "method = flow_map, steps = 10, batch = 64, pairs = 200, flow_steps = 4"
 TALL = """bsi 1
 dim d = 2
 param theta : real[d]
@@ -95,8 +97,8 @@ def test_a_trained_network_is_a_teacher_and_what_is_said_of_a_bad_student(folder
     """A score on a table teaches rows of that table; ten steps teach nothing, which is said."""
     text = edit(
         SQUARE,
-        ("exact(p, f) { simulations = 5_000, neighbours = 512,", "score(p, f) { simulations = 600, steps = 300,"),
-        ("steps = 1_000", "method = flow_map, steps = 10"),
+        ("exact(p, f) { simulations = 5_000, neighbours = 512,", f"score(p, f) {{ {TINY},"),
+        ("small, steps = 1_000, batch = 256, pairs = 3_000, flow_steps = 16", f"small, {SHORT}"),
         ("draws = 4_000", "draws = 100, steps = 2"),
     )
     done = cli("run", write("m.bsi", text), "--out", "out")
