@@ -24,6 +24,7 @@ NAMES = (
     "tall_tasks",
     "bsi_bounds",
     "digits",
+    "sweep",
     "power",
 )
 

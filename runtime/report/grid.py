@@ -71,7 +71,7 @@ def _density(posterior: Posterior) -> Any:
                 if len(columns) == 1:
                     marginal(ax, table[:, 0], limits[0], colour[s.name], s.reference)
                 else:
-                    contours(ax, *table.T, (limits[0], limits[1]), colour[s.name], s.reference)
+                    contours(ax, table[:, 0], table[:, 1], (limits[0], limits[1]), colour[s.name], s.reference)
             ax.set_xlim(limits[0])
             if len(columns) > 1:
                 ax.set_ylim(limits[1])
