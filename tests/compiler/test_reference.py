@@ -16,7 +16,7 @@ def example(section: str) -> str:
     return text
 
 
-CLEAN = ["Observation sets", "Sweeps", "Types", "Laws of laws", "Bayesian Sample Inference"]
+CLEAN = ["Observation sets", "Sweeps", "Types", "Laws of laws", "Bayesian Sample Inference", "Sensitivity and evidence"]
 
 
 @pytest.mark.parametrize("section", CLEAN)
