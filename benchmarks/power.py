@@ -6,7 +6,7 @@ an error; truth are independent draws. On the seismogram it is measured what pow
 clean trace, how they vary, and how often an interval of nine tenths holds the ground: at (1, 1), and as well towards
 (1, 0), which is the prior.
 
-    python -m benchmarks.power [PART ...]     measures and writes results/power/PART.json: 20 minutes on one core
+    python -m benchmarks.power [PART ...]     measures and writes results/power/PART.json: half an hour on one core
     python -m benchmarks power                prints what results/power has, and draws figures/power.png
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import runpy
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,7 +25,9 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import xarray as xr
 
+import bsi
 from benchmarks.figure import Figure, plot
 from benchmarks.mixture_bed import Bed, Compose, Mixture, wasserstein
 from bsi.runtime.composition import Composed, gauss, plain_sum
@@ -174,6 +177,28 @@ def layers(observations: int = 32, draws: int = 128) -> list[dict]:
     return found
 
 
+def learned() -> list[dict]:
+    """The example's grid, of one network and one trace, and what exact draws of the same laws do."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = bsi.load(EXAMPLE.with_name("seismogram.bsi")).run(Path(folder))["grid"]
+    return of_grid(tree["posterior"].to_dataset()["ground"])
+
+
+def of_grid(draws: xr.DataArray) -> list[dict]:
+    """Entries as of `layers`, from draws of `grid`, and of as many exact ones at every point."""
+    bed, model = seismogram(), runpy.run_path(str(EXAMPLE))
+    ground, trace = model["simulate"](np.random.default_rng(model["SEED"]))
+    found = []
+    for alpha in draws["alpha"].values:
+        for power in draws["lambda"].values:
+            x = np.asarray(draws.sel({"alpha": alpha, "lambda": power}), float)
+            truth = bed.exact(np.random.default_rng(7), trace, float(alpha), float(power), x.shape[1])[None]
+            for method, own in (("exact draws", truth), ("network, mala", x)):
+                entry = {"method": method, "alpha": float(alpha), "power": float(power)}
+                found.append(entry | effects(bed, own, ground[None], truth))
+    return found
+
+
 def effects(bed: Bed, x: np.ndarray, grounds: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Of samples [n, draws, m]: root mean square distance of their traces, and of the mean's, to the clean trace; sd of
     a pixel; how often an interval of nine tenths holds the ground; shift of the mean from exact draws, in their sds."""
@@ -199,7 +224,7 @@ def best_power(r: np.ndarray | float, weight: np.ndarray | float = 1.0) -> float
     return float(powers[np.argmin((risk * weight).sum(-1)), 0])
 
 
-PARTS: dict[str, Callable[[], list[dict]]] = {"line": line, "toy": toy, "layers": layers}
+PARTS: dict[str, Callable[[], list[dict]]] = {"line": line, "toy": toy, "layers": layers, "learned": learned}
 
 
 def kept(part: str) -> list[dict]:
@@ -226,7 +251,12 @@ def measure() -> Iterator[Figure]:
             found = [at[alpha, power]["coverage"] for alpha in COMPASS[0]]
             what = f"power, seismogram, {method}, coverage of .9, lambda = {power:g}, alpha = {_listed(COMPASS[0])}"
             yield Figure(what, found, ".9 at (1, 1)")
-    _draw(entries)
+    of = {(e["method"], e["alpha"], e["power"]): e for e in kept("learned")}
+    grid = [(alpha, power) for method, alpha, power in of if method == "exact draws"]
+    for what, name in (("residual", "residual"), ("sd", "sd of a pixel")):
+        ratios = [of["network, mala", *point][what] / of["exact draws", *point][what] for point in grid]
+        yield Figure(f"power, seismogram, network and mala, {name} over that of exact draws", ratios, "1")
+    _draw(kept("layers"))
 
 
 def _listed(values: tuple[float, ...]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).parent
-NOISE = 0.5
+NOISE, SEED = 0.5, 4
 WEIGHTS = np.array([0.4, 0.3, 0.2, 0.1])
 LAYERS = ((7, 13), (7, 20), (12, 20), (12, 26))
 time = np.arange(32)
@@ -58,10 +58,15 @@ def draws(rng, trace, alpha, power, count):
     return np.concatenate(kept)[:count]
 
 
-if __name__ == "__main__":
-    rng = np.random.default_rng(4)
+def simulate(rng):
+    """The ground, of the second scenario, and its trace."""
     ground = means[1] + np.sqrt(variances[1]) * rng.standard_normal(len(time))
-    trace = (wavelet @ ground + NOISE * rng.standard_normal(len(time))).round(3)
+    return ground, (wavelet @ ground + NOISE * rng.standard_normal(len(time))).round(3)
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(SEED)
+    _, trace = simulate(rng)
     (FOLDER / "trace.csv").write_text("trace\n" + "".join(f"{x:g}\n" for x in trace))
     found = {"plain": draws(rng, trace, 1.0, 1.0, 2_000), "scaled": draws(rng, trace, 0.5, 4.0, 2_000)}
     np.savez_compressed(FOLDER / "reference.npz", **{name: x.astype(np.float32) for name, x in found.items()})
