@@ -12,7 +12,7 @@ from tests.bsi.helpers import ROOT, cli, results, reused
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*/*.bsi") if path.stem == path.parent.name)
 
 # XLA takes a minute or so to compile a U-Net, or the solver of differential equations with all its gradients
-SLOW = {"digits", "photos", "lynx_hare", "learned_prior", "seismogram", "jansen_rit", "sensitivity"}
+SLOW = {"digits", "photos", "lynx_hare", "learned_prior", "seismogram", "jansen_rit", "sensitivity", "elliptic"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in EXAMPLES])
