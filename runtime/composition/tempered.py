@@ -105,8 +105,9 @@ class SeparablePrior(AbstractPrior):
     @staticmethod
     def _denoise(table: Array, lower: Array, upper: Array, u: Array, a: Array, s: Array) -> Array:
         """`E[z | u]` by the trapezoid rule where likelihood and prior overlap; spectrally accurate for smooth laws."""
-        left = jnp.clip(u / a - _SPAN * s / a, lower, upper - 1e-3 * (upper - lower))
-        right = jnp.clip(u / a + _SPAN * s / a, lower + 1e-3 * (upper - lower), upper)
+        signal = jnp.maximum(a, 1e-6)  # a belief starts without any
+        left = jnp.clip((u - _SPAN * s) / signal, lower, upper - 1e-3 * (upper - lower))
+        right = jnp.clip((u + _SPAN * s) / signal, lower + 1e-3 * (upper - lower), upper)
         z = left[:, None] + (right - left)[:, None] * jnp.linspace(0.0, 1.0, _NODES).astype(u.dtype)
         position = (z - lower) * ((table.shape[0] - 1) / (upper - lower))
         log_weight = _linear(table, position) - 0.5 * ((u[:, None] - a * z) / s) ** 2

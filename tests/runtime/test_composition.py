@@ -213,6 +213,14 @@ def test_powers_are_traced():
     assert len(traces) == 1
 
 
+@pytest.mark.parametrize("make", [temper, tilt])
+def test_a_belief_that_knows_nothing_guesses_the_mean_of_a_powered_prior(make):
+    prior = make(lambda z: jnp.sum(-0.5 * z**2 - z, -1), 2, 0.5)  # ln p of a lognormal
+    u = jnp.asarray([[0.0, 3.0], [-2.0, 0.5]], jnp.float32)
+    guess = prior.plain(u, jnp.asarray(-jnp.inf, jnp.float32))
+    np.testing.assert_allclose(guess, np.broadcast_to(prior.mean, (2, 2)), atol=2e-3)
+
+
 # name: (ln p(θ(z)) in one coordinate, stable in both tails)
 def _half_normal(z):
     theta = -ndtri(0.5 * jnp.exp(log_ndtr(-jnp.clip(z, -12, 12))))
