@@ -13,6 +13,7 @@ from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Program, Sample, SweepRef, Train
 from bsi.compiler.lower.distill import distill_options, distilled_parameters
 from bsi.compiler.lower.model import LoweredModel, training_options
+from bsi.compiler.one_step import METHOD
 from bsi.compiler.plan import Job
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.foresee import foresee, gigabytes
@@ -122,11 +123,14 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     options: dict[str, Any] = dict(sample.options)
     posterior = program.posteriors[sample.posterior]
     rows = sum(program.observations[f.observation].rows for f in posterior.factors if f.observation)
+    if sample.method == METHOD:
+        rows = 0  # a pass sees all of them
     points = _points(program, sample)
     steps = options.get("steps")
     words = f"{options['draws']:_} draws" + (f" × {rows} row{'s' if rows > 1 else ''}" if rows else "")
     if isinstance(steps, int):
-        words += f" × {steps} steps"
+        one, many = ("pass", "passes") if sample.method == METHOD else ("step", "steps")
+        words += f" × {steps} {one if steps == 1 else many}"
     elif not isinstance(steps, SweepRef):
         words += ", adaptive steps"
     density = options.get("log_density")
@@ -140,7 +144,7 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     if options.get("covariance") == "sampled":
         words += f", after {COVARIANCE_DRAWS:_} draws of each row × {COVARIANCE_STEPS} steps for covariances"
     return {
-        "words": words + _times(points),
+        "words": words,
         "draws": options["draws"] * points,
         "evaluations": options["draws"] * max(rows, 1) * sum(known)
         if len(known) == len(each) and not density

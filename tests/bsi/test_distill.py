@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import norm
 
 import bsi
+from bsi.runtime.distill import DistillInfo
 from tests.bsi.helpers import cli, edit, results, reused, write
 
 SQUARE = """bsi 1
@@ -67,7 +68,12 @@ def test_one_pass_has_two_modes(folder):
     assert "one pass misses its teacher's flow" in done.err
     assert "One pass misses its teacher" in Path("out/report.html").read_text()
     write("m.bsi", edit(SQUARE, ("draws = 4_000", "draws = 100"), ("distill(est) {", "distill(est, post) {")))
-    assert "1_000 steps × 256 of 3_000 draws of `est`" in cli("plan", "m.bsi").out
+    planned = cli("plan", "m.bsi").out
+    assert "1_000 steps × 256 of 3_000 draws of `est`" in planned and "100 draws × 1 pass" in planned
+    write("again.bsi", cli("expand", "m.bsi").out)
+    assert all(
+        job["action"] == "reuse" for job in json.loads(cli("plan", "again.bsi", "--format", "json").out)["jobs"][:3]
+    )
     assert cli("run", "m.bsi", "--out", "out").status == 0
     assert reused("out") == {"est.simulations": True, "est": True, "fast": True, "quick": False}
 
@@ -105,6 +111,15 @@ def test_a_trained_network_is_a_teacher_and_what_is_said_of_a_bad_student(folder
     assert done.status == 0 and "W0443" in done.err, done.err
     again = json.loads(cli("plan", "m.bsi", "--format", "json").out)["jobs"]
     assert {job["name"]: job["needs"] for job in again}["fast"] == ["est", "est.simulations"]
+
+
+def test_a_failure_of_distilling_points_at_the_fit(folder, monkeypatch):
+    failed = DistillInfo(0, np.inf, np.inf, np.inf, np.zeros((0, 1)), np.zeros((0, 1)), "the loss is not finite")
+    monkeypatch.setattr("bsi.jobs.distill.distill", lambda *_, **__: (None, failed))
+    text = edit(SQUARE, ("simulations = 5_000, neighbours = 512", "simulations = 300, neighbours = 20"))
+    done = cli("run", write("m.bsi", text), "--out", "out")
+    assert done.status == 3 and "R126" in done.err and "distilling `fast` failed: the loss" in done.err, done.err
+    assert [job["status"] for job in results("out")["jobs"]] == ["done", "done", "failed", "skipped"]
 
 
 def test_a_power_of_a_prior_that_has_no_closed_form_is_refused_in_the_plan(folder):

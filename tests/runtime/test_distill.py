@@ -100,6 +100,13 @@ def test_a_trained_network_is_a_teacher_too():
     np.testing.assert_array_equal(found(noise, jnp.zeros((10, 3))), noise)
 
 
+def test_a_flow_that_is_not_finite_teaches_nothing(fitted):
+    teacher = exact_teacher(fitted)
+    lost = eqx.tree_at(lambda t: t.denoise, teacher, lambda u, log_snr, given: jnp.full_like(u, jnp.nan))
+    found, info = distill(lost, jr.key(1), DistillOptions(rows=64, flow_steps=4, training=SMALL))
+    assert found is None and info.failed == "the flow of its teacher is not finite"
+
+
 def test_measures_are_of_the_rows_and_powers_that_are_asked_for():
     """Half of the sets are whole and the others of any size: of four rows 5/8 of the sets, 5 sigma of 4 000."""
     asked = Asked((0.5, 1.0), ((4, 0.25, 4.0, False), (1, 2.0, 2.0, False), (3, 0.0, 1.0, True)))
