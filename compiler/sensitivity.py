@@ -74,10 +74,10 @@ def settled(env: Environment, call: ast.Call, sample: Sample, options: Options) 
     assert posterior is not None, "a sample is of a sound posterior"
     priors = {f.law: _prior(env, f.law) for f in posterior.factors if f.kind == "prior"}
     values = dict(options)
-    powers = POWERS if values["powers"] is None else _powers(env, given["powers"])
+    powers = None if values["powers"] is None else _powers(env, given["powers"])
     known = list(_known(posterior, priors))
     chosen = None if values["components"] is None else _chosen(env, given["components"], known, posterior)
-    if powers is None or (values["components"] is not None and chosen is None):
+    if any(values[name] is not None and value is None for name, value in (("powers", powers), ("components", chosen))):
         return None
     values |= {"powers": powers, "components": chosen}
     if not _possible(env, call, sample, components(posterior, priors, chosen), str(values["method"])):

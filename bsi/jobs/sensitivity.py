@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bsi.compiler.ir import Check, Program, Sample
-from bsi.compiler.sensitivity import Component, components, has_density, samples_powers
+from bsi.compiler.sensitivity import POWERS, Component, components, has_density, samples_powers
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import about
 from bsi.jobs.context import Context, Draws, grid, place
@@ -31,6 +31,7 @@ def outcome(context: Context, check: Check) -> Table:
     coordinate at each.
     """
     node, options = context.program.samples[check.samples[0]], dict(check.options)
+    options["powers"] = options["powers"] or POWERS
     draws = context.draws(node.name)
     found = components(context.program.posteriors[node.posterior], context.program.priors, options["components"])
     names = options["params"] or tuple(draws.params)
