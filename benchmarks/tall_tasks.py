@@ -28,7 +28,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 import bsi
 from benchmarks.figure import Figure
-from benchmarks.sbibm import EXAMPLES
+from benchmarks.sbibm import DECAY, EXAMPLES
 from bsi.compiler.ir import Program
 from bsi.compiler.lower.forward import log_likelihood
 from bsi.compiler.lower.model import LoweredModel
@@ -134,7 +134,7 @@ def model(name: str, number: int, theta: dict[str, Any]) -> str:
     params = ", ".join(f"task.{param}" for param in TASKS[name].params)
     given = ", ".join(f"task.{param} = {np.asarray(value).tolist()}" for param, value in theta.items())
     text = f'bsi 1\nimport "{name}.bsi" as task\n'
-    text += f"train fit = score(task.p, task.f) {{ simulations = {SIMULATIONS}, seed = 1 }}\n"
+    text += f"train fit = score(task.p, task.f) {{ simulations = {SIMULATIONS}, weight_decay = {DECAY}, seed = 1 }}\n"
     for n in ROWS:
         text += f"observe rows_{n} : task.f[{n}] = simulate({given}) {{ seed = {100 * number + n} }}\n"
         text += f"posterior post_{n}({params}) = task.p({params}) * task.f(rows_{n} | {params})\n"
