@@ -21,6 +21,7 @@ NAMES = (
     "work_precision",
     "posteriordb",
     "sbibm",
+    "tall",
     "tall_tasks",
     "bsi_bounds",
     "digits",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from bsi.compiler import expressions, fold, likelihood_laws, observations, prior_laws, unknowns
@@ -181,21 +182,25 @@ def _same_params(env: Environment, factor: ast.Factor, declared: tuple[ast.Name,
 
 
 def power_values(env: Environment, power: Expr) -> list[float] | None:
-    """Every value a power takes: its own, or over its sweeps."""
-    known = dict(env.data_values)
-    for name in fold.references(power):
+    """Every value a power takes: its own, or over its sweeps; all entries of a power that is a vector."""
+    sweeps: dict[str, tuple[float, ...]] = {}
+    for name in sorted(fold.references(power)):
         declaration = env.declarations.get(name)
         if isinstance(declaration, ast.Sweep):
             found = sweep(env, declaration)
             if found is None:
                 return None
-            known[name] = found.values
-    # A sweep stands in as a whole vector; only powers of one number take one, so the vector never mixes with rows.
-    try:
-        value = fold.evaluate(power, known)
-    except fold.ConstantError:
-        return None
-    return None if value is None else [float(x) for x in fold.flat(value)]
+            sweeps[name] = found.values
+    values: list[float] = []
+    for point in itertools.product(*sweeps.values()):
+        try:
+            value = fold.evaluate(power, {**env.data_values, **dict(zip(sweeps, point, strict=True))})
+        except fold.ConstantError:
+            return None
+        if value is None:
+            return None
+        values += map(float, fold.flat(value))
+    return values
 
 
 def _power(env: Environment, factor: ast.Factor, observed: Observation | None) -> Expr | None:

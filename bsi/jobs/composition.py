@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from bsi.compiler.ir import Program, Sample
@@ -16,14 +15,15 @@ from bsi.jobs.context import Context
 from bsi.runtime.standardise import PartialStandardiser
 from bsi.runtime.training import Fit
 
+_OUTSIDE = "outside "
 _SIGMAS = 5.0  # by which the number of rows outside must exceed what chance does
 _PROJECTED = 0.1  # share of the precisions of all rows that may need raising
 
 
-def outside(context: Context, node: Sample) -> dict[str, int]:
-    """How many rows of each observation set lie farther out than all simulations that a network was trained on, if more
-    than chance explains. Fits without networks tell by their effective number of simulations, and rows with holes are
-    not looked at."""
+def outside(context: Context, node: Sample) -> dict[str, float]:
+    """Under `outside SET`, how many rows of a set lie farther out than all simulations that a network was trained on, if
+    more than chance explains. Fits without networks tell by their effective number of simulations, and rows with holes
+    are not looked at."""
     found = {}
     learned = {context.program.trains[name].likelihood: context.program.trains[name] for name in node.fits}
     for factor in context.program.posteriors[node.posterior].factors:
@@ -38,7 +38,7 @@ def outside(context: Context, node: Sample) -> dict[str, int]:
         count = int(jnp.sum(_squares(fit, jnp.asarray(rows.reshape(len(rows), -1), jnp.float32)) > most))
         expected = len(rows) / simulations
         if count > expected + _SIGMAS * max(expected, 0.01) ** 0.5:
-            found[factor.observation] = count
+            found[_OUTSIDE + factor.observation] = float(count)
     return found
 
 
@@ -53,16 +53,15 @@ def _squares(fit: Fit, rows: Float[Array, "n p"]) -> Float[Array, " n"]:
 def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagnostic]:
     """Of rows that were never simulated, and of covariances that had to be repaired."""
     found = []
-    for observation, count in info.get("outside", {}).items():
+    for factor in program.posteriors[node.posterior].factors:
+        observation = factor.observation or ""
+        count = info.get(_OUTSIDE + observation, 0)
+        if not count:
+            continue
         rows = program.observations[observation].rows
-        message = f"{count:_} of {rows:_} rows of `{observation}` lie farther out than any simulation that was seen"
+        message = f"{count:_.0f} of {rows:_} rows of `{observation}` lie farther out than any simulation that was seen"
         help = "a network knows nothing there: widen the prior, or look for mistakes and other units in the data"
         found.append(about(program, observation, "W0448", message, help=help))
-    if info.get("repaired", 0) > 0:
-        params = sum(int(np.prod(program.params[name].shape)) for name in program.posteriors[node.posterior].params)
-        message = f"the product of `{node.name}` has no precision in {info['repaired']:.0f} of {params} directions"
-        help = "draws are as wide there as the sampler begins: raise the prior's power, or powers of likelihoods"
-        found.append(about(program, node.name, "W0449", message, help=help))
     directions, projected = info.get("directions", 0), info.get("projected", 0)
     if projected > _PROJECTED * directions:
         message = f"{projected:_.0f} of {directions:_.0f} precisions of rows of `{node.name}` lie below the prior's"

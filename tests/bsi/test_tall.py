@@ -1,0 +1,46 @@
+"""What is wrong with rows is said: before a run where it can be known, else beside the draws."""
+
+from pathlib import Path
+
+import pytest
+
+import bsi
+from bsi.dsl.diagnostic import BsiError
+
+TEXT = """bsi 1
+param theta : real[2]
+prior p(theta) = normal(0, 1)
+likelihood f(x : real | theta) = normal(theta[0], 0.5)
+observe obs : f[4] = [0.1, 30, -40, 0.2]
+posterior post(theta) = p(theta) * f(obs | theta)
+net tiny = mlp { width = 8, depth = 1 }
+train fit = score(p, f) { network = tiny, steps = 20, batch = 32, seed = 1 }
+sample s = ddim(post, fit) { draws = 50, steps = 10, seed = 2 }
+"""
+
+
+def test_rows_that_no_simulation_looks_like(folder):
+    """Two of four rows lie 25 and 35 prior predictive sds out."""
+    Path("model.bsi").write_text(TEXT)
+    run = bsi.load("model.bsi").run(folder / "out")
+    said = [warning.message for warning in run.warnings if warning.code == "W0448"]
+    assert said == ["2 of 4 rows of `obs` lie farther out than any simulation that was seen"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [("[0]", "E0305"), ("[3]", "E0606"), ("[2]", "E0606")],
+)
+def test_sets_that_are_no_sets(rows, code):
+    source = {"[0]": "simulate(theta = [0, 0])", "[3]": "[0.1, 0.2]", "[2]": "[[0.1, 0.2], [0.3, 0.4]]"}[rows]
+    text = TEXT.replace("f[4] = [0.1, 30, -40, 0.2]", f"f{rows} = {source}")
+    assert [d.code for d in bsi.check(text)] == [code]
+
+
+def test_a_set_larger_than_memory_is_foreseen(folder):
+    """Two thousand million rows of one number, with three matrices of two params each: 100 GB and more."""
+    text = TEXT.replace("f[4] = [0.1, 30, -40, 0.2]", "f[2_000_000_000] = simulate(theta = [0, 0]) { seed = 1 }")
+    Path("model.bsi").write_text(text)
+    with pytest.raises(BsiError) as error:
+        bsi.load("model.bsi").run(folder / "out")
+    assert [d.code for d in error.value.diagnostics] == ["E0514"]
