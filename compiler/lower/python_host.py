@@ -208,7 +208,8 @@ def _import(name: str, code: PythonCode, simulator: Simulator) -> None:
             raise ImportError("the file has changed since the model was read")
         if "." in code.module:
             importlib.import_module(code.module.rpartition(".")[0])  # for relative imports
-        spec.loader.exec_module(module)
+        with jax.ensure_compile_time_eval():  # its constants are values, also when a trace asks for it first
+            spec.loader.exec_module(module)
     except Exception as error:  # whatever a user's module may raise
         del sys.modules[name]
         message = f"`{Path(code.file).name}` cannot be imported: {type(error).__name__}: {error}"

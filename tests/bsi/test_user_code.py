@@ -57,3 +57,15 @@ def test_the_exception_of_user_code_is_the_cause(model):
     with pytest.raises(JobFailure, match="R109") as caught:
         bsi.load(model, allow_python=True).run(profile="smoke")
     assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_constants_of_a_module_outlive_the_trace_that_imports_it(model):
+    """The module is imported while a program is traced, and used by others: its arrays must be values."""
+    traced = MODEL.replace('draw")', 'draw") { jax = true }')
+    Path("model.bsi").write_text(traced)
+    Path("own.py").write_text(
+        "import jax\nimport jax.numpy as jnp\n\nSHIFT = 2 * jnp.asarray(0.5)\n\n"
+        "def draw(theta, key):\n    return theta + SHIFT * jax.random.normal(key)\n"
+    )
+    run = cli("run", model, "--profile", "smoke", "--allow-python")
+    assert run.status == 0, run.err
