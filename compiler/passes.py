@@ -15,7 +15,7 @@ Node = TypeVar("Node", Train, Sample, Check)
 SMOKE: Mapping[str, Mapping[str, int]] = {
     "train": {"steps": 250, "simulations": 4_000, "batch": 256, "pairs": 2_000, "flow_steps": 12},
     "sample": {"draws": 400, "warmup": 200, "chains": 2},
-    "check": {"draws": 400},
+    "check": {"draws": 400, "simulations": 200, "permutations": 19},
     "correct": {"steps": 10, "moves": 2},
 }
 
