@@ -43,9 +43,7 @@ def corner(posterior: Posterior, index: tuple[int, ...], title: str) -> str:
     References are filled, samplers are lines; contours hold 50 % and 90 % of the draws.
     """
     columns = chosen(posterior)
-    tables = {
-        s.name: finite(s.values[index].reshape(-1, len(posterior.labels))[:, columns]) for s in posterior.samples
-    }
+    tables = {s.name: finite(s.values[index].reshape(-1, len(posterior.labels))[:, columns]) for s in posterior.samples}
     colour, m = colours(posterior.samples), len(columns)
     everything = np.concatenate(list(tables.values()))
     ranges = [span(everything[:, k]) for k in range(m)]
