@@ -169,7 +169,7 @@ def measure_toys() -> None:
 # ---------------------------------------------------------------- trained
 
 
-def mean_of(z: Array) -> Array:
+def mean_of(z: Array | np.ndarray) -> Array:
     """The mean of a row: curved in the second param, and exponential in it."""
     return jnp.stack([z[..., 0] + 0.4 * z[..., 1] ** 2, jnp.exp(0.5 * z[..., 1])], -1)
 

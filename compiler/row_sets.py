@@ -36,7 +36,8 @@ def settled(env: Environment, declaration: ast.Sample, options: Options, fits: l
     if rows == 1:
         return options
     most = min((of(fit) for fit in fits if fit.likelihood), default=implied(options))
-    few = next((fit for fit in fits if fit.likelihood and of(fit) < (2 if rows == "auto" else rows)), None)
+    least = rows if isinstance(rows, int) else 2
+    few = next((fit for fit in fits if fit.likelihood and of(fit) < least), None)
     if few is not None:
         _too_few(env, declaration, few, implied(options))
         return None

@@ -21,7 +21,7 @@ _PROJECTED = 0.1  # share of the precisions of all rows that may need raising
 
 
 def outside(context: Context, node: Sample) -> dict[str, float]:
-    """Under `outside SET`, how many rows of a set lie farther out than all simulations that a network was trained on, if
+    """Under `outside SET`, how many rows of a set lie farther out than all simulations that its network saw, if
     more than chance explains. Fits without networks tell by their effective number of simulations, and rows with holes
     are not looked at."""
     found = {}

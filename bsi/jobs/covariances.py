@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable
 
 import equinox as eqx
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
@@ -41,6 +42,6 @@ def sampled(context: Context, node: Sample) -> Callable[[str, Fit, Array], Float
                 meta["info"] = {}
                 arrays = {"precisions": np.asarray(found)}
                 store.write(key, "covariances", meta, lambda folder: save_arrays(folder / _FILE, arrays))
-            return load_arrays(store.read(key).path / _FILE)["precisions"]
+            return jnp.asarray(load_arrays(store.read(key).path / _FILE)["precisions"])
 
     return precisions

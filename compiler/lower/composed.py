@@ -65,9 +65,8 @@ class ComposedPosterior:
         precisions: Precisions | None = None,
     ):
         self.model, self.posterior, self.fits, self._precisions = model, posterior, fits, precisions
-        name, self.n_max = compose, 1
-        if isinstance(compose, Choice):
-            name, self.n_max = compose.name, dict(compose.options)["n_max"]
+        name = compose.name if isinstance(compose, Choice) else compose
+        self.n_max = dict(compose.options)["n_max"] if isinstance(compose, Choice) else 1
         (prior,) = [factor.law for factor in posterior.factors if factor.kind == "prior"]
         self.coordinates = model.coordinates(prior, kind)
         likelihoods = [factor for factor in posterior.factors if factor.kind == "likelihood"]
