@@ -25,6 +25,7 @@ from bsi.dsl.diagnostic import BsiError, Diagnostic
 from bsi.dsl.span import Source
 from bsi.failure import about
 from bsi.jobs.context import FIT, Context
+from bsi.runtime.distill import Measure
 from bsi.runtime.export import archive, portable
 from bsi.runtime.files import write_atomically
 from bsi.runtime.progress import NullProgress
@@ -134,13 +135,22 @@ def _sampler(found: _Found, steps: int) -> tuple[dict[str, tuple[int, ...]], Cal
     """Inputs by name, without the axis of draws, and params as a function of them."""
     node = found.node
     flow_map, space = found.context.distilled(node), found.context.lowered.coordinates_of(node)
+    law = found.program.likelihoods[node.likelihood] if node.likelihood else None
+    sets = None if node.asked is None else sum(rows for rows, *_ in node.asked.sets)
+    lead = () if sets is None else (sets,)
     inputs: dict[str, tuple[int, ...]] = {"noise": (flow_map.size,)}
-    if node.likelihood is not None:
-        inputs["row"] = found.program.likelihoods[node.likelihood].shape
+    if law is not None:
+        inputs["row"] = (*lead, *law.shape)
+    if sets is not None:
+        inputs |= {"power": lead, "prior_power": ()}  # of every row, 0 for one that is not there; and of the prior
 
-    def draws(noise: Array, row: Array | None = None) -> Mapping[str, Array]:
+    def draws(noise: Array, row: Array | None = None, **powers: Array) -> Mapping[str, Array]:
         n = noise.shape[0]  # a symbol, so no `len`
-        seen = jnp.zeros((n, 0)) if row is None else row.reshape(n, math.prod(inputs["row"]))
+        seen: Any = jnp.zeros((n, 0))
+        if row is not None and law is not None:
+            seen = row.reshape(n, *lead, math.prod(law.shape))
+        if powers:
+            seen = Measure(seen, powers["power"], powers["prior_power"])
         return jax.vmap(space.to_params)(flow_map(noise, seen, steps))
 
     return inputs, draws

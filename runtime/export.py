@@ -85,7 +85,8 @@ def _loader(about: Mapping[str, Any], name: str) -> str:
     lines = []
     for key, value in about["inputs"].items():
         shape = _tuple(value["shape"])
-        array = f"np.random.default_rng(0).normal(size={shape})" if key == "noise" else f"np.zeros({shape})"
+        make = {"noise": "np.random.default_rng(0).normal(size=", "row": "np.zeros("}.get(key, "np.ones(")
+        array = f"{make}{shape})"
         lines.append(f'{key} = {array}.astype("{value["dtype"]}")')
     call = ", ".join(f"{key}={key}" for key in about["inputs"])
     outputs = ", ".join(f"{key} {_tuple(value['shape'])}" for key, value in about["outputs"].items())
