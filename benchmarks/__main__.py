@@ -27,6 +27,7 @@ NAMES = (
     "digits",
     "sweep",
     "power",
+    "sensitivity",
 )
 
 

@@ -16,7 +16,7 @@ from bsi.jobs.context import Context, grid, place
 from bsi.jobs.pointwise import log_component
 from bsi.runtime.thermodynamic import log_evidence
 
-COARSE = 1.0  # of a correction: what is left of the error is not much smaller
+COARSE = 0.3  # of a correction: of the error as much as a sixth may be left
 
 
 def outcome(context: Context, check: Check) -> dict[str, Any]:
