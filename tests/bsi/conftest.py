@@ -23,6 +23,14 @@ def new_store(tmp_path_factory):
     return make
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _store_of_wider_fixtures(new_store, tmp_path_factory):
+    """What a module's fixture runs must neither fill nor find a store in the folder that tests are started from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BSI_STORE", str(new_store(tmp_path_factory.mktemp("shared") / "store").root))
+        yield
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch, new_store):
     """An empty working folder; `$BSI_STORE` names its store."""
