@@ -25,6 +25,7 @@ NAMES = (
     "tall_tasks",
     "bsi_bounds",
     "digits",
+    "exact_scores",
     "sweep",
     "power",
     "sensitivity",
