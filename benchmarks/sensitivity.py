@@ -104,15 +104,20 @@ def _schools() -> dict[str, Any]:
         table = psense_summary(run["ref"], var_names=["mu", "tau", "theta"], round_to=6)
     points = [check.detail["points"][0] for check in run.checks]
     nuts = np.array([c["ways"]["psis"]["sensitivity"] for c in points[0]["components"]]).T
-    drawn = [np.array([c["ways"]["resample"]["sensitivity"] for c in p["components"]]).T for p in points[1:]]
+    nothing = [np.nan] * len(nuts)  # where a power could not be drawn at all
+
+    def again(point: dict[str, Any]) -> np.ndarray:
+        return np.array([c["ways"]["resample"]["sensitivity"] or nothing for c in point["components"]]).T
+
+    drawn = [again(point) for point in points[1:]]
     return {
         "labels": points[0]["labels"],
         "weights": nuts.tolist(),
-        "by_draws": [table_.tolist() for table_ in drawn],
+        "by_draws": [np.where(np.isfinite(x), x, None).tolist() for x in drawn],
         "diagnosis": points[0]["diagnosis"],
         "from_arviz": float(np.abs(nuts - table[["prior", "likelihood"]].to_numpy(float)).max()),
-        "draws": float(np.abs(drawn[0] - nuts).mean()),
-        "corrected": float(np.abs(drawn[1] - nuts).mean()),
+        "draws": float(np.nanmean(np.abs(drawn[0] - nuts))),
+        "corrected": float(np.nanmean(np.abs(drawn[1] - nuts))),
     }
 
 
