@@ -54,9 +54,7 @@ def settled(env: Environment, declaration: ast.Sample, options: Options, route: 
             help = f"use {listed(known, 'or')}" if name == "covariance" else "remove it: no scores are combined"
             value = values[name]
             said = value.name if isinstance(value, Choice) else value
-            env.report.add(
-                "E0529", f"`{name} = {said}` means nothing on the route `{route}`", given[name], help=help
-            )
+            env.report.add("E0529", f"`{name} = {said}` means nothing on the route `{route}`", given[name], help=help)
             return None
     return tuple(sorted(values.items()))
 
