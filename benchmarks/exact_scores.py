@@ -267,7 +267,7 @@ def _distance(fit: ExactFit, row: np.ndarray, truth: np.ndarray, seed: int) -> f
 
 
 def million() -> dict[str, float]:
-    """Memory and time of the elliptic problem's table with a million simulations, and of draws of its score."""
+    """Memory and time of a table of a million simulations of the elliptic problem's size, and of draws of its score."""
     problem, rng = PROBLEMS["elliptic"], np.random.default_rng(0)
     z = rng.normal(size=(1_000_000, 6)).astype(np.float32)
     x = np.tanh(z @ rng.normal(size=(6, 10))).astype(np.float32) + 0.1 * rng.normal(size=(1_000_000, 10)).astype("f")

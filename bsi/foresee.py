@@ -74,7 +74,7 @@ def points_at_once(program: Program, lowered: LoweredModel, node: Sample) -> int
     """How many points of its sweeps one program of a sampler takes: as many as a part of the memory holds.
 
     On a CPU one: there a batch keeps nothing busy that one point leaves idle, falls out of the caches, and an adaptive
-    solver takes the steps of the slowest point for all. Measured on 15 points (2 000 draws, powers .25 to 4): 50 steps
+    solver takes the steps of the slowest point for all. Measured on 15 points (2 000 draws, powers .25 to 4): 20 steps
     of `ddim` on eight schools .14 s either way, `flow_ode` 1.7 s one by one and 2.2 s at once; 20 rows 4.3 s and 12 s.
     """
     if jax.devices()[0].platform == "cpu":
