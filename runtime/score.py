@@ -68,7 +68,7 @@ class ScoreNetwork(eqx.Module):
 
     def condition(self, x: Float[Array, " p"]) -> Denoiser:
         """The denoiser of the posterior given one row."""
-        return lambda u, log_snr: self.denoise(u, log_snr, x)
+        return eqx.Partial(self.denoise, x=x)
 
     def _denoise(self, u: Array, log_snr: Array, features: Array, gaussian: Gaussian) -> Array:
         a, _ = signal_noise(log_snr)

@@ -34,7 +34,7 @@ posterior tall(theta) = p(theta) * f(five | theta)^b
 posterior tempered(theta) = p(theta)^b * f(five | theta)
 train fit = score(p, f) {{ steps = 64, network = mlp {{ width = 16 }}, seed = 1 }}
 sample s = dpmpp(single, fit)
-sample t = dpmpp(tall, fit)
+sample t = dpmpp(tall, fit)  # bsi: allow W0447
 sample u = dpmpp(tempered, fit)  # bsi: allow W0430
 """
 
