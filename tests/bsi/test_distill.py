@@ -78,6 +78,7 @@ def test_one_pass_has_two_modes(folder):
     assert reused("out") == {"est.simulations": True, "est": True, "fast": True, "quick": False}
 
 
+@pytest.mark.slow
 def test_powers_and_rows_of_a_gaussian_are_exact(folder):
     """A linear-Gaussian model leaves nothing to train: every (alpha, lambda), and other rows than the posterior's that
     the fit was told of, within 5 sigma of 4 000 draws and .15 sds for the regression on 40 000 simulations."""

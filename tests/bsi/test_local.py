@@ -25,7 +25,7 @@ check lc2st(s, simulations = 400, permutations = 19, seed = 3) > 0.05
 @pytest.mark.parametrize(
     ("data", "steps", "method", "options", "good"),
     [
-        ("one", 800, "dpmpp", "", True),
+        pytest.param("one", 800, "dpmpp", "", True, marks=pytest.mark.slow),
         ("one", 800, "dpmpp", ", steps = 2", False),  # too wide by far
         pytest.param("four", 800, "ddim", ", correct = langevin, steps = 50", True, marks=pytest.mark.slow),
         pytest.param("four", 800, "dpmpp", ", compose = sum", False, marks=pytest.mark.slow),

@@ -58,7 +58,12 @@ def exact_fit(noise, rows):
 
 @pytest.mark.parametrize(
     ("compose", "rows"),
-    [("gauss", 1), ("jac", 1), (Choice("partial", (("n_max", 3),)), 3), (Choice("partial", (("n_max", 2),)), 4)],
+    [
+        pytest.param("gauss", 1, marks=pytest.mark.slow),
+        pytest.param("jac", 1, marks=pytest.mark.slow),
+        (Choice("partial", (("n_max", 3),)), 3),
+        pytest.param(Choice("partial", (("n_max", 2),)), 4, marks=pytest.mark.slow),
+    ],
     ids=["gauss", "jac", "sets of 3", "sets of 2 of 4"],
 )
 def test_likelihoods_with_powers_of_their_own(tmp_path, compose, rows):
