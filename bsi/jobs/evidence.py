@@ -16,7 +16,7 @@ from bsi.jobs.context import Context, grid, place
 from bsi.jobs.pointwise import log_component
 from bsi.runtime.thermodynamic import log_evidence
 
-COARSE = 0.3  # of a correction: of the error as much as a sixth may be left
+COARSE = 0.1  # of what the rule may leave between powers: two models are told apart by more
 
 
 def outcome(context: Context, check: Check) -> dict[str, Any]:
@@ -46,13 +46,13 @@ def outcome(context: Context, check: Check) -> dict[str, Any]:
 
 
 def warnings(program: Program, check: Check, info: dict[str, Any]) -> list[Diagnostic]:
-    """W0451: of a grid whose correction is large."""
+    """W0451: of a grid that leaves much of the integral to guess."""
     detail = info.get("detail")
-    worst = max((abs(p["value"] - p["trapezoid"]) for p in detail["points"]), default=0.0) if detail else 0.0
+    worst = max((point["grid"] for point in detail["points"]), default=0.0) if detail else 0.0
     if detail is None or worst <= COARSE:
         return []
     sweep = detail["sweep"]
     count = 2 * len(program.sweeps[sweep].values) - 2
-    message = f"the sweep `{sweep}` is coarse for `{check.text}`: the correction of its rule is {worst:.2g}"
+    message = f"the sweep `{sweep}` is coarse for `{check.text}`: what lies between its values may be {worst:.2g}"
     help = f"take more values near 0: `[(i / {count})^5 for i in {count + 1}]`"
     return [about(program, check.text, "W0451", message, help=help)]
