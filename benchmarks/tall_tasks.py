@@ -5,8 +5,8 @@ Truth is an annealed sequence of particles on the exact density, from the whole 
 not depend on the network, and modes get their mass. In SLCP two signs cannot be told from the rows; there truth is
 sampled at positive signs, and then the signs are drawn. Every θ* is kept, with the share of draws that are no numbers.
 
-    python -m benchmarks.tall_tasks TASK [--first 1] [--thetas 5]    adds to results/tall_tasks/TASK.json
-    python -m benchmarks tall_tasks                                  prints what results/tall_tasks has
+    python -m benchmarks.tall_tasks TASK [--first 1] [--thetas 5] [--store DIR]    adds to results/tall_tasks/TASK.json
+    python -m benchmarks tall_tasks                                                prints what results/tall_tasks has
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 import bsi
 from benchmarks.figure import Figure
-from benchmarks.sbibm import DECAY, EXAMPLES
+from benchmarks.sbibm import EXAMPLES
 from bsi.compiler.ir import Program
 from bsi.compiler.lower.forward import log_likelihood
 from bsi.compiler.lower.model import LoweredModel
+from bsi.failure import RunFailure
 from bsi.runtime.correctors import Mala
 from bsi.runtime.particles import effective_share, systematic
+from bsi.runtime.store import Store
 
 RESULTS = Path(__file__).parent / "results" / "tall_tasks"
 ROWS = (1, 8, 14, 22, 30)
@@ -134,7 +136,7 @@ def model(name: str, number: int, theta: dict[str, Any]) -> str:
     params = ", ".join(f"task.{param}" for param in TASKS[name].params)
     given = ", ".join(f"task.{param} = {np.asarray(value).tolist()}" for param, value in theta.items())
     text = f'bsi 1\nimport "{name}.bsi" as task\n'
-    text += f"train fit = score(task.p, task.f) {{ simulations = {SIMULATIONS}, weight_decay = {DECAY}, seed = 1 }}\n"
+    text += f"train fit = score(task.p, task.f) {{ simulations = {SIMULATIONS}, seed = 1 }}\n"
     for n in ROWS:
         text += f"observe rows_{n} : task.f[{n}] = simulate({given}) {{ seed = {100 * number + n} }}\n"
         text += f"posterior post_{n}({params}) = task.p({params}) * task.f(rows_{n} | {params})\n"
@@ -143,8 +145,9 @@ def model(name: str, number: int, theta: dict[str, Any]) -> str:
     return text
 
 
-def measure_theta(name: str, number: int) -> dict[str, Any]:
-    """Distances at every number of rows for the θ* of that number, a draw of the prior."""
+def measure_theta(name: str, number: int, store: Store) -> dict[str, Any]:
+    """Distances at every number of rows for the θ* of that number, a draw of the prior. Every θ* has the same network,
+    which `store` keeps."""
     task = TASKS[name]
     with tempfile.TemporaryDirectory() as place:
         for suffix in ("bsi", "npz"):
@@ -154,7 +157,10 @@ def measure_theta(name: str, number: int) -> dict[str, Any]:
         file = Path(place) / "benchmark.bsi"
         file.write_text(model(name, number, theta))
         loaded = bsi.load(file)
-        run = loaded.run(Path(place) / "out")
+        try:
+            run = loaded.run(Path(place) / "out", store=store)
+        except RunFailure as failure:  # of a set whose draws are no numbers: the others are kept
+            run = failure.run
         done = {job.name for job in run.jobs if job.status in ("done", "reused")}
         truth, found = Truth(loaded.program, task), []
         for n in ROWS:
@@ -212,15 +218,17 @@ def main() -> None:
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--first", type=int, default=1, help="number of the first θ*")
     parser.add_argument("--thetas", type=int, default=5, help="how many")
+    parser.add_argument("--store", help="keeps the network for the next call; without it a temporary folder")
     given = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{given.task}.json"
-    for number in range(given.first, given.first + given.thetas):
-        found = measure_theta(given.task, number)
-        print(json.dumps(found), flush=True)
-        before = json.loads(path.read_text()) if path.exists() else []
-        kept = [one for one in before if one["theta"] != number]
-        path.write_text(json.dumps(sorted([*kept, found], key=lambda one: one["theta"]), indent=1) + "\n")
+    with tempfile.TemporaryDirectory() as place:
+        for number in range(given.first, given.first + given.thetas):
+            found = measure_theta(given.task, number, Store(given.store or place))
+            print(json.dumps(found), flush=True)
+            before = json.loads(path.read_text()) if path.exists() else []
+            kept = [one for one in before if one["theta"] != number]
+            path.write_text(json.dumps(sorted([*kept, found], key=lambda one: one["theta"]), indent=1) + "\n")
 
 
 if __name__ == "__main__":
