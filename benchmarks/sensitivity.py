@@ -19,8 +19,8 @@ from scipy.stats import gamma, poisson
 
 import bsi
 from benchmarks.figure import Figure
+from benchmarks.scaled_normal import distances
 from bsi.runtime.sensitivity import slope
-from tests.bsi.test_sensitivity import exact
 
 RESULTS = Path(__file__).parent / "results" / "sensitivity.json"
 SCHOOLS = Path(__file__).parents[1] / "examples" / "eight_schools"
@@ -82,11 +82,11 @@ def _normals() -> Iterator[dict[str, Any]]:
             one: dict[str, Any] = {"prior_mean": mean, "seed": seed, "weights": [], "draws": [], "far": []}
             for k, name in enumerate(NAMES):
                 way = weighted["components"][k]["ways"]["psis"]
-                near = slope(np.array([0.99, 1.01]), exact(mean, name, [0.99, 1.01], ends[0])[:, None])[0]
+                near = slope(np.array([0.99, 1.01]), distances(mean, name, [0.99, 1.01], ends[0])[:, None])[0]
                 one["weights"].append(abs(way["sensitivity"][0] / near - 1))
                 way = drawn["components"][k]["ways"]["resample"]
                 one["draws"].append(abs(way["sensitivity"][0] / near - 1))
-                far = exact(mean, name, way["powers"], ends[1])
+                far = distances(mean, name, way["powers"], ends[1])
                 one["far"] += (abs(np.ravel(way["distance"]) / far - 1)).tolist()
             yield one
 

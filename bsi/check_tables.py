@@ -64,9 +64,8 @@ def _evidence(detail: dict[str, Any], width: int | None) -> Iterator[str]:
         correction = point["value"] - point["trapezoid"]
         at = f"at {point['at']}: " if point["at"] else ""
         own = f"{point['value']:.5g} ± {point['standard_error']:.2g}, " if len(detail["points"]) > 1 else ""
-        powers = f"{len(point['powers'])} values of {detail['sweep']}"
-        left = f"between them may be {point['grid']:.1g} more"
-        yield from _wrapped(f"{at}{own}of which {correction:.2g} corrects the trapezoid rule on {powers}; {left}", width)
+        rule = f"corrects the trapezoid rule on {len(point['powers'])} values of {detail['sweep']}"
+        yield from _wrapped(f"{at}{own}of which {correction:.2g} {rule}, and {point['grid']:.1g} may be left", width)
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:

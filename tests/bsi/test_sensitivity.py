@@ -9,12 +9,11 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 import bsi
+from benchmarks.scaled_normal import ROWS, distances
 from bsi.check_tables import lines
 from bsi.runtime.sensitivity import CONFLICT, slope
 from tests.bsi.helpers import cli, edit, results, reused, write
-from tests.runtime.test_sensitivity import divergence
 
-ROWS = [0.1, 0.4, 0.2]
 CONJUGATE = """bsi 1
 param mu : real
 prior p(mu) = normal(10, 1)
@@ -24,23 +23,6 @@ posterior post(mu) = p(mu) * f(obs | mu)
 sample ref = exact_gaussian(post) { draws = 4_000, seed = 1 }
 check sensitivity(ref)
 """
-
-
-def closed(prior_mean: float, prior_power: float = 1.0, likelihood_power: float = 1.0) -> tuple[float, float]:
-    """Mean and sd of the posterior at other powers."""
-    a, b = prior_power, likelihood_power * len(ROWS) / 0.5**2
-    return (a * prior_mean + b * np.mean(ROWS)) / (a + b), (a + b) ** -0.5
-
-
-def exact(prior_mean: float, name: str, powers: list[float], ends: tuple[float, float]) -> np.ndarray:
-    """Distances of the posteriors at `powers`, over the range of draws with these `ends` at the power 1."""
-    here = closed(prior_mean)
-    found = []
-    for power in powers:
-        there = closed(prior_mean, **{name: power})
-        moved = [there[0] + there[1] * (x - here[0]) / here[1] for x in ends]
-        found.append(divergence(here, there, min(ends[0], moved[0]), max(ends[1], moved[1])))
-    return np.array(found)
 
 
 def detail(folder: str, check: int = 0) -> dict:
@@ -70,7 +52,9 @@ def test_a_conjugate_normal(folder, prior_mean):
     for component, name in zip(point["components"], ("prior_power", "likelihood_power"), strict=True):
         (way,) = component["ways"].values()
         (value,), (error,) = way["sensitivity"], way["standard_error"]
-        expected = slope(np.array([0.99, 1.01]), exact(prior_mean, name, [0.99, 1.01], (x.min(), x.max()))[:, None])[0]
+        expected = slope(
+            np.array([0.99, 1.01]), distances(prior_mean, name, [0.99, 1.01], (x.min(), x.max()))[:, None]
+        )[0]
         assert abs(value - expected) < 5 * error, (name, value, expected)
         assert way["pareto_k"] < 0.7 and way["powers"] == [0.5, 0.8, 1.25, 2.0]
         found.append(value)
@@ -119,7 +103,7 @@ def test_weights_and_new_draws_agree(folder):
         noise = np.hypot(weights["standard_error"], draws["standard_error"])
         assert abs(weights["sensitivity"][0] - draws["sensitivity"][0]) < 5 * noise + 0.05 * draws["sensitivity"][0]
         assert draws["powers"] == [0.25, 0.8, 1.25, 4.0]
-        expected = exact(2, name, draws["powers"], (x.min(), x.max()))
+        expected = distances(2, name, draws["powers"], (x.min(), x.max()))
         assert np.allclose(np.ravel(draws["distance"]), expected, rtol=0.12)  # 2 000 draws: a standard error of 3 %
     assert "ln Z" not in done.err and "prior-data conflict" in done.err and "by weights, k̂:" in done.err
     page = (Path("out") / "report.html").read_text()
@@ -185,7 +169,7 @@ def test_an_implicit_likelihood_has_the_sensitivity_of_its_law(folder):
     x = bsi.load("m.bsi").run(out="out")["ode"].posterior.mu.values.ravel()
     for component, name in zip(point["components"], ("prior_power", "likelihood_power"), strict=True):
         way = component["ways"]["resample"]
-        expected = exact(2, name, way["powers"], (x.min(), x.max()))
+        expected = distances(2, name, way["powers"], (x.min(), x.max()))
         assert np.allclose(np.ravel(way["distance"]), expected, rtol=0.2)
 
 

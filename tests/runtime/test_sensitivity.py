@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 from scipy.integrate import quad
-from scipy.special import xlogy
 from scipy.stats import norm
 
+from benchmarks.scaled_normal import divergence
 from bsi.runtime.sensitivity import CONFLICT, STRONG, diagnosis, distance, moved_slope, slope, weighted_slope, weights
 from bsi.runtime.thermodynamic import log_evidence
 
@@ -17,21 +17,6 @@ def closed(prior_mean: float, prior_power: float = 1.0, likelihood_power: float 
     """Mean and sd of the posterior of a normal mean with prior `normal(prior_mean, 1)` at any powers."""
     a, b = prior_power, likelihood_power / DATA_SD**2
     return (a * prior_mean + b * DATA_MEAN) / (a + b), (a + b) ** -0.5
-
-
-def divergence(p: tuple[float, float], q: tuple[float, float], low: float, high: float) -> float:
-    """The distance of two normal laws over [low, high], by quadrature of its definition."""
-
-    def one(sign: float) -> float:
-        def both(x: float) -> tuple[float, float]:
-            f, g = (norm.cdf(sign * (x - mean) / sd) for mean, sd in (p, q))
-            m = (f + g) / 2
-            return (xlogy(f, f / m) + xlogy(g, g / m)) / np.log(2) if m > 0 else 0.0, f + g
-
-        part = quad(lambda x: both(x)[0], low, high, limit=200)[0]
-        return np.sqrt(part / quad(lambda x: both(x)[1], low, high, limit=200)[0])
-
-    return max(one(1.0), one(-1.0))
 
 
 def draws(prior_mean: float, n: int = 20_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
