@@ -10,13 +10,14 @@ from typing import Any
 
 from bsi import terminal
 from bsi.compiler.exact import OBJECTIVE
-from bsi.compiler.ir import Program, Sample, SweepRef, Train
+from bsi.compiler.ir import Check, Program, Sample, SweepRef, Train
 from bsi.compiler.lower.distill import distill_options, distilled_parameters
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.one_step import METHOD
 from bsi.compiler.plan import Job
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.foresee import foresee, gigabytes
+from bsi.jobs import sensitivity
 from bsi.jobs.context import at_point, grid, sweeps_of
 from bsi.jobs.density import derivatives
 from bsi.runtime.covariances import DRAWS as COVARIANCE_DRAWS
@@ -75,6 +76,8 @@ def _counts(program: Program, lowered: LoweredModel, job: Job) -> dict[str, Any]
             return _sampling(program, program.samples[job.node])
         case "reference":
             return _reference(program, program.samples[job.node])
+        case "check":
+            return _checking(program, next(check for check in program.checks if check.text == job.node))
     return {}
 
 
@@ -141,15 +144,27 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     each = [at_point(sample.options, point).get("steps") for point in grid(program, sweeps_of(program, sample))]
     known = [n for n in each if isinstance(n, int)]
     words += _times(points)
+    before = 0
     if options.get("covariance") == "sampled":
         words += f", after {COVARIANCE_DRAWS:_} draws of each row × {COVARIANCE_STEPS} steps for covariances"
+        before = COVARIANCE_DRAWS * rows * COVARIANCE_STEPS
     return {
         "words": words,
         "draws": options["draws"] * points,
-        "evaluations": options["draws"] * max(rows, 1) * sum(known)
+        "evaluations": options["draws"] * max(rows, 1) * sum(known) + before
         if len(known) == len(each) and not density
         else None,
     }
+
+
+def _checking(program: Program, check: Check) -> dict[str, Any]:
+    """Of a check that samples again: what its sampler takes, times the powers."""
+    drawn, powers = sensitivity.drawn_again(program, check) if check.metric == "sensitivity" else ([], [])
+    if not drawn:
+        return {}
+    each, times = _sampling(program, program.samples[check.samples[0]]), 1 + len(drawn) * len(powers)
+    known = {name: each[name] * times for name in ("draws", "evaluations") if each[name] is not None}
+    return {"words": f"`{check.samples[0]}` drawn again at {times} combinations of powers", **known}
 
 
 def _points(program: Program, sample: Sample) -> int:

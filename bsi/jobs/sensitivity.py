@@ -38,8 +38,8 @@ def outcome(context: Context, check: Check) -> Table:
     points = grid(context.program, draws.sweeps)
     weighing = [_weighed(context, node, component, options["method"]) for component in found]
     logs = [log_component(context, node, draws, c) if w else None for c, w in zip(found, weighing, strict=True)]
-    drawn = [c for c in found if samples_powers(node) and options["method"] != "psis" and c.param is None]
-    again = _drawn(context, node, drawn, points, names, options) if drawn else [[] for _ in points]
+    drawn, powers = drawn_again(context.program, check)
+    again = _drawn(context, node, drawn, points, names, powers) if drawn else [[] for _ in points]
     tables = []
     for number, (index, point) in enumerate(zip(np.ndindex(_shape(context, draws)), points, strict=True)):
         x = _matrix({name: draws.params[name][index] for name in names}, 2)
@@ -52,6 +52,15 @@ def outcome(context: Context, check: Check) -> Table:
             entry["ways"]["resample"] = way
         tables.append(_table(place(point).removeprefix(" at "), _labels(draws, names, index), told, options))
     return _worst(check, tables, options)
+
+
+def drawn_again(program: Program, check: Check) -> tuple[list[Component], list[float]]:
+    """The components whose powers the sampler draws at, one component at a time, and these powers."""
+    node, options = program.samples[check.samples[0]], dict(check.options)
+    if not samples_powers(node) or options["method"] == "psis":
+        return [], []
+    found = components(program.posteriors[node.posterior], program.priors, options["components"])
+    return [c for c in found if c.param is None], sorted({*(options["powers"] or POWERS), *STEPS})
 
 
 def _weighed(context: Context, node: Sample, component: Component, method: str) -> bool:
@@ -78,10 +87,10 @@ def _drawn(
     drawn: list[Component],
     points: list[dict[str, float]],
     names: Sequence[str],
-    options: dict[str, Any],
+    powers: list[float],
 ) -> list[list[Table]]:
     """At every point a way for every component. Powers at which there are no draws are left out."""
-    powers, count = sorted({*options["powers"], *STEPS}), len(drawn)
+    count = len(drawn)
     scales = [(1.0,) * count]
     scales += [tuple(p if i == k else 1.0 for i in range(count)) for k in range(count) for p in powers]
 

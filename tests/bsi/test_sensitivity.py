@@ -1,6 +1,7 @@
 """Sensitivity to powers and evidence along them, in whole runs: against closed forms, against arviz-stats, and what is
 shown of them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,12 @@ check sensitivity(ode, components = [mu, obs], method = psis) < 0.05
 def test_weights_and_new_draws_agree(folder):
     """No network is trained here: the score is exact but for its steps. Near 1 both ways agree within five standard
     errors and 5 %, far from 1 new draws have the distance of quadrature."""
-    done = cli("run", write("m.bsi", AGAIN), "--out", "out")
+    plan = json.loads(cli("plan", write("m.bsi", AGAIN), "--format", "json").out)["jobs"]
+    sampled, again, weighted = ((job["draws"], job["evaluations"]) for job in plan)
+    assert sampled == (2_000, 2_000 * 3 * 60) and weighted == (None, None)
+    assert again == (9 * 2_000, 9 * 2_000 * 3 * 60), "two components at four powers, and as they are"
+    assert "`ode` drawn again at 9 combinations of powers" in cli("plan", "m.bsi").out
+    done = cli("run", "m.bsi", "--out", "out")
     assert done.status == 1, done.err
     told, failed = results("out")["checks"]
     assert told["passed"] is None and told["bound"] is None and failed["passed"] is False

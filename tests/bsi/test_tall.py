@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 import bsi
+from bsi.cost import costs
 from bsi.dsl.diagnostic import BsiError
+from bsi.runtime.store import Store
 
 TEXT = """bsi 1
 param theta : real[2]
@@ -44,3 +46,20 @@ def test_a_set_larger_than_memory_is_foreseen(folder):
     with pytest.raises(BsiError) as error:
         bsi.load("model.bsi").run(folder / "out")
     assert [d.code for d in error.value.diagnostics] == ["E0514"]
+
+
+def test_covariances_from_draws_are_foreseen_and_shared(folder):
+    """Two samplers of other powers and draws: the covariances of four rows are estimated once, and the plan counts
+    them."""
+    asked = "{ covariance = sampled, draws = 50, steps = 10, seed = 2 }"
+    text = TEXT.partition("sample s")[0].replace("30, -40", "0.3, -0.4")
+    text += "posterior twice(theta) = p(theta) * f(obs | theta)^2\n"
+    text += f"sample s = ddim(post, fit) {asked}\nsample t = ddim(twice, fit) {asked} # bsi: allow W0447\n"
+    Path("model.bsi").write_text(text)
+    model, store = bsi.load("model.bsi"), Store(folder / "store")
+    found, _ = costs(model.program, model.plan(store=store), store)
+    assert "1_024 draws of each row × 30 steps for covariances" in found["s"].words
+    assert found["s"].evaluations == 50 * 4 * 10 + 1_024 * 4 * 30
+    run = model.run(folder / "out", store=store)
+    assert [row.kind for row in store.ls()].count("covariances") == 1
+    assert all(run[name].posterior.theta.shape == (1, 50, 2) for name in ("s", "t"))
