@@ -7,6 +7,7 @@ from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Choice, Factor, Options, Posterior
 from bsi.dsl import ast
 
+PLAIN = ("sum", "fnpse")  # compositions that add scores as they are, and need no covariances of rows
 CORRECTED = ("smc", "predictor_corrector", "langevin")  # samplers that take steps on the sum of scores itself
 
 

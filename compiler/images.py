@@ -50,12 +50,21 @@ def wrong_size(kind: str, options: Options, shape: tuple[int, ...]) -> Problem |
     return None
 
 
-def fitted(kind: str, options: Options, shape: tuple[int, ...], levels: int | None) -> Options:
+def fitted(
+    kind: str, options: Options, shape: tuple[int, ...], levels: int | None, row: tuple[int, ...] = ()
+) -> Options:
     """`options` with the image's height, width and channels, and the Fourier features of its `levels`: the finest one
-    has the spacing of two levels of [-1, 1] for its period."""
-    values: dict[str, Any] = dict(options) | {"image": (*shape[:2], shape[2] if len(shape) == 3 else 1)}
+    has the spacing of two levels of [-1, 1] for its period. A `row` of data that has this height and width is seen
+    `beside` it, pixel by pixel, in so many channels."""
+    values: dict[str, Any] = dict(options) | {"image": _with_channels(shape)}
+    if len(row) in (2, 3) and row[:2] == shape[:2]:
+        values["beside"] = _with_channels(row)[2]
     if kind == "unet":
         if values["fourier"] == "auto":
             values["fourier"] = 0 if levels is None else _FEATURES
         values["finest"] = values["fourier"] - 1 if levels is None else round(math.log2(max(levels - 1, 1)))
     return tuple(sorted(values.items()))
+
+
+def _with_channels(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    return shape[0], shape[1], shape[2] if len(shape) == 3 else 1

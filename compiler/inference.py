@@ -75,7 +75,7 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
     ):
         return None
     used = _fits(env, declaration, found, given, route, implied, row_sets.implied(settled))
-    if used is None:
+    if used is None or not _composable(env, declaration, found, settled, used):
         return None
     settled = row_sets.settled(env, declaration, settled, used)
     if settled is None or not _sampled(env, declaration, settled, used):
@@ -214,14 +214,15 @@ def _fits(
         return None
     known = implied | {fit.name: fit for fit in declared}
     trains = [known[name] for name in names if name in known]
-    good = _one_space(env, declaration, trains) and _composable(env, declaration, posterior, trains)
-    return trains if good else None
+    return trains if _one_space(env, declaration, trains) else None
 
 
-def _composable(env: Environment, declaration: ast.Sample, posterior: Posterior, trains: list[Train]) -> bool:
-    """Composition needs covariances, which networks on images do not learn."""
+def _composable(
+    env: Environment, declaration: ast.Sample, posterior: Posterior, options: Options, trains: list[Train]
+) -> bool:
+    """Composition needs covariances, which networks on images do not learn, unless scores are added as they are."""
     of_images = next((fit for fit in trains if fit.likelihood and fit.network.kind in images.NETS), None)
-    if of_images is None or not biases.needs_composition(env, posterior):
+    if of_images is None or dict(options)["compose"] in biases.PLAIN or not biases.needs_composition(env, posterior):
         return True
     env.report.add(
         "E0443",
@@ -229,8 +230,8 @@ def _composable(env: Environment, declaration: ast.Sample, posterior: Posterior,
         f"`{of_images.network.kind}` learns no covariances of an image",
         declaration.method,
         also=[(env.name_of(of_images.name), "declared here")] if not of_images.implied else (),
-        help="where the likelihood has a density, learn the prior alone and use `route = guided`; or declare all of "
-        "the data as one row",
+        help="add scores as they are, `ddim(...) { compose = sum, correct = langevin }`; or, where the likelihood has "
+        "a density, learn the prior alone and use `route = guided`",
     )
     return False
 

@@ -38,7 +38,7 @@ def network(
     if chosen.kind == "set":
         return _of_sets(env, likelihood, place, chosen)
     if chosen.kind in images.NETS:
-        return None if found is None else _of_images(env, found, place, chosen)
+        return None if found is None else _of_images(env, found, likelihood, place, chosen)
     return chosen
 
 
@@ -50,10 +50,9 @@ def _option_of(prior: ast.Declaration | None) -> ast.Option | None:
 
 def _of_sets(env: Environment, name: str | None, at: ast.Node, chosen: Net) -> Net | None:
     """`set` with the shape of a row."""
-    law = env.declarations.get(name or "")
-    likelihood = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
-    if likelihood is None or not likelihood.shape:
-        what = f"a row of `{name}` is a single number" if likelihood else "a prior alone has no rows"
+    row = _row(env, name)
+    if not row:
+        what = "a prior alone has no rows" if row is None else f"a row of `{name}` is a single number"
         env.report.add(
             "E0431",
             f"a `set` net sees the elements of a row, but {what}",
@@ -61,11 +60,11 @@ def _of_sets(env: Environment, name: str | None, at: ast.Node, chosen: Net) -> N
             help="use `resmlp`; rows of an observation set are combined without a net",
         )
         return None
-    return replace(chosen, options=tuple(sorted((dict(chosen.options) | {"row": likelihood.shape}).items())))
+    return replace(chosen, options=tuple(sorted((dict(chosen.options) | {"row": row}).items())))
 
 
-def _of_images(env: Environment, prior: Prior, at: ast.Node, chosen: Net) -> Net | None:
-    """A net on images with the shape of the one param that is an image."""
+def _of_images(env: Environment, prior: Prior, likelihood: str | None, at: ast.Node, chosen: Net) -> Net | None:
+    """A net on images with the shape of the one param that is an image, and of rows that are images like it."""
     declarations = [env.declarations[name] for name in prior.params]
     types = [unknowns.param_type(env, d) for d in declarations if isinstance(d, ast.Param)]
     also = [(d.type, "declared here") for d in declarations if isinstance(d, ast.Param)]
@@ -86,7 +85,15 @@ def _of_images(env: Environment, prior: Prior, at: ast.Node, chosen: Net) -> Net
         env.report.add("E0441", said, _place(env, chosen, option) or at, also=also, help=f"{help} for {show(shape)}")
         return None
     levels = prior.learned.levels if prior.learned else None
-    return replace(chosen, options=images.fitted(chosen.kind, chosen.options, shape, levels))
+    row = _row(env, likelihood)
+    return replace(chosen, options=images.fitted(chosen.kind, chosen.options, shape, levels, row or ()))
+
+
+def _row(env: Environment, likelihood: str | None) -> tuple[int, ...] | None:
+    """The shape of a likelihood's rows."""
+    law = env.declarations.get(likelihood or "")
+    found = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    return found.shape if found else None
 
 
 def _place(env: Environment, chosen: Net, option: str) -> ast.Node | None:

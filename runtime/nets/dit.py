@@ -13,7 +13,17 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.nets.base import AbstractArchitecture, AbstractNetwork, Linear
-from bsi.runtime.nets.image import Attention, Context, Image, dense, in_batches, layer_norm, paired
+from bsi.runtime.nets.image import (
+    Attention,
+    Context,
+    Image,
+    beside,
+    channels_beside,
+    dense,
+    in_batches,
+    layer_norm,
+    paired,
+)
 
 
 class Block(eqx.Module):
@@ -39,7 +49,8 @@ class Block(eqx.Module):
 
 
 class DiT(AbstractNetwork):
-    """`compute` is the precision of activations; weights, norms and outputs stay in float32."""
+    """`compute` is the precision of activations; weights, norms and outputs stay in float32. A condition that is an
+    image of the same height and width, of `beside` channels, is seen in its place too."""
 
     enter: Linear
     context: Context
@@ -49,6 +60,7 @@ class DiT(AbstractNetwork):
     image: Image = eqx.field(static=True)
     patch: int = eqx.field(static=True)
     compute: str = eqx.field(static=True)
+    beside: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -60,18 +72,19 @@ class DiT(AbstractNetwork):
         heads: int = 6,
         patch: int = 2,
         compute: str = "float32",
+        beside: int = 0,
         key: PRNGKeyArray,
     ):
         assert image.height % patch == 0 and image.width % patch == 0, "patches tile the image"
         assert width % 4 == 0, "positions take a quarter of the width each"
         keys = jr.split(key, depth + 4)
         entries = patch * patch * image.channels
-        self.enter = Linear(entries, width, keys[0])
+        self.enter = Linear(entries + patch * patch * channels_beside(image, p, beside), width, keys[0])
         self.context = Context(p, width, keys[1])
         self.modulation = Linear(width, 2 * width, keys[2], gain=0.0)
         self.readout = Linear(width, entries, keys[3], gain=0.0)
         self.blocks = [Block(width, heads, k) for k in keys[4:]]
-        self.image, self.patch, self.compute = image, patch, compute
+        self.image, self.patch, self.compute, self.beside = image, patch, compute, beside
 
     def __call__(
         self,
@@ -81,11 +94,12 @@ class DiT(AbstractNetwork):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "*o m"]:
-        batch, x, c = paired(state, self.context(time, condition), self.compute)
+        seen = beside(state, condition, self.image, self.beside)
+        batch, x, c = paired(seen, self.context(time, condition), self.compute)
         out = in_batches(self._pass, x, c) if key is None else self._pass(x, c)  # a loop has costly gradients
         return out.reshape(*batch, -1)
 
-    def _pass(self, x: Float[Array, "n m"], c: Float[Array, "n w"]) -> Float[Array, "n m"]:
+    def _pass(self, x: Float[Array, "n k"], c: Float[Array, "n w"]) -> Float[Array, "n m"]:
         tokens = dense(self.enter, self._patches(x.astype(self.compute)))
         tokens = tokens + self._positions(tokens.shape[-1]).astype(self.compute)
         for block in self.blocks:
@@ -93,9 +107,9 @@ class DiT(AbstractNetwork):
         shift, scale = jnp.split(dense(self.modulation, c)[:, None], 2, axis=-1)
         return self._pixels(self.readout((layer_norm(tokens) * (1 + scale) + shift).astype(x.dtype)))
 
-    def _patches(self, x: Float[Array, "n m"]) -> Float[Array, "n t e"]:
-        h, w, q, c = self.image.height // self.patch, self.image.width // self.patch, self.patch, self.image.channels
-        return x.reshape(-1, h, q, w, q, c).swapaxes(2, 3).reshape(len(x), h * w, q * q * c)
+    def _patches(self, x: Float[Array, "n k"]) -> Float[Array, "n t e"]:
+        h, w, q = self.image.height // self.patch, self.image.width // self.patch, self.patch
+        return x.reshape(len(x), h, q, w, q, -1).swapaxes(2, 3).reshape(len(x), h * w, -1)
 
     def _pixels(self, tokens: Float[Array, "n t e"]) -> Float[Array, "n m"]:
         h, w, q, c = self.image.height // self.patch, self.image.width // self.patch, self.patch, self.image.channels
@@ -122,7 +136,8 @@ class DiTArchitecture(AbstractArchitecture):
     heads: int = 4
     patch: int = 2
     compute: str = "float32"
+    beside: int = 0
 
     def build(self, m: int, p: int, key: PRNGKeyArray) -> DiT:
-        own = {name: getattr(self, name) for name in ("width", "depth", "heads", "patch", "compute")}
+        own = {name: getattr(self, name) for name in ("width", "depth", "heads", "patch", "compute", "beside")}
         return DiT(Image(*self.image), p, **own, key=key)

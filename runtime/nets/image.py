@@ -48,6 +48,25 @@ class Context(eqx.Module):
         return jax.nn.silu(self.mix(jax.nn.silu(self.time(time_features(time)) + self.condition(condition))))
 
 
+def beside(
+    state: Float[Array, "*b m"], condition: Float[Array, "*c p"], image: Image, channels: int
+) -> Float[Array, "*o k"]:
+    """Pixels with those of a condition that is an image of this height and width: its `channels` follow the state's."""
+    if not channels:
+        return state
+    pixels, batch = image.height * image.width, jnp.broadcast_shapes(state.shape[:-1], condition.shape[:-1])
+    planes = condition.reshape(*condition.shape[:-1], -1, pixels, channels)  # two where entries may be missing
+    beside = jnp.moveaxis(planes, -3, -2).reshape(*condition.shape[:-1], pixels, -1)
+    parts = (state.reshape(*state.shape[:-1], pixels, image.channels), beside)
+    both = [jnp.broadcast_to(part, (*batch, *part.shape[-2:])) for part in parts]
+    return jnp.concatenate(both, -1).reshape(*batch, -1)
+
+
+def channels_beside(image: Image, p: int, channels: int) -> int:
+    """How many channels `beside` adds for a condition of `p` entries."""
+    return p // (image.height * image.width) if channels else 0
+
+
 def paired(
     state: Float[Array, "*b m"], context: Float[Array, "*c w"], precision: str
 ) -> tuple[tuple[int, ...], Float[Array, "n m"], Float[Array, "n w"]]:

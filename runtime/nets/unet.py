@@ -14,7 +14,18 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.nets.base import AbstractArchitecture, AbstractNetwork, Linear
-from bsi.runtime.nets.image import Attention, Context, Conv, Image, dense, group_norm, in_batches, paired
+from bsi.runtime.nets.image import (
+    Attention,
+    Context,
+    Conv,
+    Image,
+    beside,
+    channels_beside,
+    dense,
+    group_norm,
+    in_batches,
+    paired,
+)
 
 GROUPS = 8
 
@@ -51,7 +62,7 @@ class Level(eqx.Module):
 class UNet(AbstractNetwork):
     """`levels` resolutions, each half of the one before with twice its channels, of which the first has `width`.
 
-    `fourier` are the exponents n of the features `sin(2^n π x)`, `cos(2^n π x)`; `compute` as in `DiT`.
+    `fourier` are the exponents n of the features `sin(2^n π x)`, `cos(2^n π x)`; `compute` and `beside` as in `DiT`.
     """
 
     context: Context
@@ -63,6 +74,7 @@ class UNet(AbstractNetwork):
     image: Image = eqx.field(static=True)
     fourier: tuple[int, ...] = eqx.field(static=True)
     compute: str = eqx.field(static=True)
+    beside: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -74,6 +86,7 @@ class UNet(AbstractNetwork):
         depth: int = 2,
         fourier: tuple[int, ...] = (),
         compute: str = "float32",
+        beside: int = 0,
         key: PRNGKeyArray,
     ):
         assert width % GROUPS == 0, f"width is a multiple of {GROUPS}"
@@ -82,7 +95,8 @@ class UNet(AbstractNetwork):
         context = 4 * width
         channels = [width * 2**level for level in range(levels)]
         self.context = Context(p, context, next(keys))
-        self.enter = Conv(image.channels * (1 + 2 * len(fourier)), width, 3, next(keys))
+        entries = image.channels * (1 + 2 * len(fourier)) + channels_beside(image, p, beside)
+        self.enter = Conv(entries, width, 3, next(keys))
         self.down, skips, at = [], [], width
         for level, size in enumerate(channels):
             blocks = [Block(at if i == 0 else size, size, context, next(keys)) for i in range(depth)]
@@ -103,7 +117,7 @@ class UNet(AbstractNetwork):
             self.up.append(Level(blocks, Conv(size, size, 3, next(keys)) if level else None))
             at = size
         self.readout = Conv(width, image.channels, 3, next(keys), gain=0.0)
-        self.image, self.fourier, self.compute = image, fourier, compute
+        self.image, self.fourier, self.compute, self.beside = image, fourier, compute, beside
 
     def __call__(
         self,
@@ -113,12 +127,13 @@ class UNet(AbstractNetwork):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "*o m"]:
-        batch, x, c = paired(state, self.context(time, condition), self.compute)
+        seen = beside(state, condition, self.image, self.beside)
+        batch, x, c = paired(seen, self.context(time, condition), self.compute)
         out = in_batches(self._pass, x, c) if key is None else self._pass(x, c)  # a loop has costly gradients
         return out.reshape(*batch, self.image.m)
 
-    def _pass(self, state: Float[Array, "n m"], c: Float[Array, "n w"]) -> Float[Array, "n m"]:
-        x = state.reshape(-1, self.image.height, self.image.width, self.image.channels)
+    def _pass(self, state: Float[Array, "n k"], c: Float[Array, "n w"]) -> Float[Array, "n m"]:
+        x = state.reshape(len(state), self.image.height, self.image.width, -1)
         x = self.enter(self._features(x).astype(self.compute))
         skips: list[Array] = []
         for level in self.down:
@@ -140,7 +155,7 @@ class UNet(AbstractNetwork):
         return self.readout(jax.nn.silu(_norm(x)).astype(state.dtype)).reshape(len(state), -1)
 
     def _features(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h w f"]:
-        angles = [2.0**n * math.pi * x for n in self.fourier]
+        angles = [2.0**n * math.pi * x[..., : self.image.channels] for n in self.fourier]
         return jnp.concatenate([x, *map(jnp.sin, angles), *map(jnp.cos, angles)], -1)
 
 
@@ -151,7 +166,7 @@ def _norm(x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
 @dataclass(frozen=True)
 class UNetArchitecture(AbstractArchitecture):
     """A `UNet` for states of shape `image`: height, width, channels. `fourier` counts the exponents of its features, of
-    which `finest` is the last."""
+    which `finest` is the last; a condition of as many pixels has `beside` channels in each."""
 
     images: ClassVar[bool] = True
 
@@ -162,8 +177,9 @@ class UNetArchitecture(AbstractArchitecture):
     fourier: int = 0
     finest: int = 0
     compute: str = "float32"
+    beside: int = 0
 
     def build(self, m: int, p: int, key: PRNGKeyArray) -> UNet:
-        own = {name: getattr(self, name) for name in ("width", "levels", "depth", "compute")}
+        own = {name: getattr(self, name) for name in ("width", "levels", "depth", "compute", "beside")}
         exponents = tuple(range(self.finest - self.fourier + 1, self.finest + 1))
         return UNet(Image(*self.image), p, **own, fourier=exponents, key=key)

@@ -13,6 +13,7 @@ EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*/*.bsi") if p
 
 # XLA takes a minute or so to compile a U-Net, or the solver of differential equations with all its gradients
 SLOW = {"digits", "photos", "lynx_hare", "learned_prior", "seismogram", "jansen_rit", "sensitivity", "elliptic"}
+SLOW |= {"acoustic"}  # simulations take a hundredth of a second each
 SLOW |= {"rat_tumors", "ornstein_uhlenbeck"}  # half a minute each, and what they use is tested elsewhere
 
 

@@ -103,3 +103,29 @@ def test_a_power_of_a_normal_law_needs_no_table(power):
     np.testing.assert_allclose(closed.precision(), table.precision(), rtol=1e-3, atol=1e-3)
     weighted = closed.weighted(u, log_snr, jnp.exp(log_snr))
     np.testing.assert_allclose(weighted, table.weighted(u, log_snr, jnp.exp(log_snr)), rtol=1e-3, atol=1e-3)
+
+
+def test_powers_of_an_image_add_scores_as_they_are(tmp_path):
+    """`λ θ̂(u | x) + (1 - λ) θ̂(u)` with the row beside the state, of a network with any weights."""
+    values = np.random.default_rng(0).integers(-1, 17, (600, 2, 2))
+    (tmp_path / "images.json").write_text(json.dumps(values.tolist()))
+    text = """bsi 1
+param img : real<lower = -1, upper = 16>[2, 2]
+prior p(img) = learned file("images.json") { levels = 18, network = unet { width = 8, levels = 1, depth = 1 } }
+likelihood f(x : real[2, 2] | img) = normal(img, 2)
+observe obs : f = [[1, 2], [3, 4]]
+posterior post(img) = p(img) * f(obs | img)^1.5
+train fit = score(p, f)
+sample s = ddim(post, fit) { compose = sum, correct = langevin }
+"""
+    program, diagnostics = compile_source(Source(str(tmp_path / "m.bsi"), text))
+    assert program is not None and not diagnostics
+    lowered, (train,) = LoweredModel(program), program.trains.values()
+    assert dict(train.network.options)["beside"] == 1
+    like, keys = lowered.like(train), iter(jr.split(jr.key(0), 200))
+    fit = jax.tree.map(lambda leaf: jnp.abs(0.3 * jr.normal(next(keys), leaf.shape)).astype(leaf.dtype), like)
+    post = ComposedPosterior(lowered, program.posteriors["post"], "unconstrained", {"f": fit}, "sum")
+    denoiser, _ = post.at({})
+    u, level, x = jr.normal(jr.key(1), (3, 4)), jnp.asarray(0.5), jnp.array([1.0, 2, 3, 4])
+    wanted = 1.5 * fit.score.denoise(u, level, x) - 0.5 * fit.score.denoise_prior(u, level)
+    np.testing.assert_allclose(denoiser(u, level), wanted, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bsi.runtime.nets.dit import DiT
-from bsi.runtime.nets.image import Image
+from bsi.runtime.nets.image import Image, beside
 from bsi.runtime.nets.unet import UNet
 
 IMAGE = Image(8, 8, 2)
@@ -79,3 +79,26 @@ def test_patches_and_pixels_are_inverse():
     np.testing.assert_array_equal(net._pixels(net._patches(state)), state)
     first = net._patches(state)[0, 0].reshape(2, 2, 2)
     np.testing.assert_array_equal(first, state[0].reshape(8, 8, 2)[:2, :2])
+
+
+def test_a_condition_lies_beside_the_state():
+    """Channels of two rows follow those of five states, pixel by pixel; with holes, values and what is seen of them."""
+    image = Image(2, 3, 2)
+    state, row = jr.normal(jr.key(1), (5, 2, 3, 2)), jr.normal(jr.key(2), (2, 2, 3, 1))
+    found = beside(state.reshape(5, 12), row.reshape(2, 1, 6), image, 1).reshape(2, 5, 2, 3, 3)
+    np.testing.assert_array_equal(found[1, 4, ..., :2], state[4])
+    np.testing.assert_array_equal(found[1, 4, ..., 2:], row[1])
+    both = beside(state.reshape(5, 12), row.ravel(), image, 1)
+    np.testing.assert_array_equal(both.reshape(5, 2, 3, 4)[3, ..., 2:], jnp.concatenate([row[0], row[1]], -1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [DiT, UNet])
+def test_a_net_sees_a_condition_in_its_place(make):
+    """Deaf to the condition as a whole, it still hears the one beside the state."""
+    own = {"heads": 4, "patch": 2} if make is DiT else {"levels": 1}
+    net = shaken(make(Image(4, 4, 1), 16, width=8, depth=1, beside=1, key=jr.key(0), **own))
+    deaf = eqx.tree_at(lambda net: net.context.condition.weight, net, jnp.zeros((16, net.context.mix.weight.shape[0])))
+    state, condition = jr.normal(jr.key(1), (1, 16)), jr.normal(jr.key(2), (2, 16))
+    one, other = eqx.filter_jit(deaf)(state, jnp.array([0.5]), condition)
+    assert jnp.max(jnp.abs(one - other)) > 1e-3
