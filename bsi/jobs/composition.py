@@ -64,7 +64,13 @@ def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagn
         found.append(about(program, observation, "W0448", message, help=help))
     directions, projected = info.get("directions", 0), info.get("projected", 0)
     if projected > _PROJECTED * directions:
-        message = f"{projected:_.0f} of {directions:_.0f} precisions of rows of `{node.name}` lie below the prior's"
+        message = f"{projected:_.0f} of {directions:_.0f} precisions of rows of `{node.name}` lie below the prior's, "
+        message += f"the lowest by {info.get('shortfall', 0.0):.1%} of the largest"
         help = "they were raised to it: rows that say little, or moments that are learned badly; train longer"
         found.append(about(program, node.name, "W0453", message, help=help))
+    if repaired := info.get("repaired", 0):
+        message = f"the factors of `{node.name}` leave {repaired:.0f} directions without precision"
+        note = f"the lowest eigenvalue of their sum is -{info.get('deficit', 0.0):.1g} of the largest: now it is 1e-4"
+        help = "rows that all say nothing of a direction: leave it out, or take fewer rows, as rounding adds up"
+        found.append(about(program, node.name, "W0458", message, notes=(note,), help=help))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from bsi.jobs.pointwise import save_pointwise
 from bsi.jobs.residual import residuals
 from bsi.runtime.files import save_arrays
 from bsi.runtime.guidance import Guided
+from bsi.runtime.progress import Progress
 from bsi.runtime.samplers import (
     AbstractSampler,
     BeliefUpdates,
@@ -68,10 +70,13 @@ LEAST = (
     "prior_effective",
     "effective_simulations",
 )  # of which the smallest is the worst
+_EVERY = 0.5  # seconds between reports of one point
 
 
-def composed(context: Context, node: Sample) -> ComposedPosterior | GuidedPosterior:
-    """The denoisers that `node` samples with, from the fits in the store."""
+def composed(
+    context: Context, node: Sample, tell: Callable[[int], None] | None = None
+) -> ComposedPosterior | GuidedPosterior:
+    """The denoisers that `node` samples with, from the fits in the store; `tell` hears of rows that were passed."""
     program, options = context.program, dict(node.options)
     trains = [program.trains[name] for name in node.fits]
     fits = {train.likelihood: context.fit(train) for train in trains}
@@ -80,7 +85,21 @@ def composed(context: Context, node: Sample) -> ComposedPosterior | GuidedPoster
     if node.route == "guided":
         return GuidedPosterior(context.lowered, posterior, kind, fits.get(None), options["covariance"] == "isotropic")
     precisions = covariances.sampled(context, node) if options["covariance"] == "sampled" else None
-    return ComposedPosterior(context.lowered, posterior, kind, fits, options["compose"], precisions)
+    return ComposedPosterior(context.lowered, posterior, kind, fits, options["compose"], precisions, tell)
+
+
+class Passes:
+    """Tells `progress` of rows that are passed, as evaluations of all `rows`: a single point may take hours of them."""
+
+    def __init__(self, progress: Progress, rows: int):
+        self.progress, self.rows = progress, rows
+        self.passed, self.told = 0, time.monotonic()
+
+    def __call__(self, rows: int) -> None:
+        self.passed += rows
+        if time.monotonic() > self.told + _EVERY:
+            self.told = time.monotonic()
+            self.progress.advance(0, evaluations=self.passed / self.rows)
 
 
 class Target(NamedTuple):
@@ -129,7 +148,8 @@ class _Work:
     def __init__(self, context: Context, node: Sample, points: Points):
         self.node, self.points, self.options = node, points, dict(node.options)
         self.lowered, self.posterior = context.lowered, context.program.posteriors[node.posterior]
-        self.target = composed(context, node)
+        rows = sum(context.program.observations[f.observation].rows for f in self.posterior.factors if f.observation)
+        self.target = composed(context, node, Passes(context.progress, rows))
         self.at_once = points_at_once(context.program, context.lowered, node)
         coordinates = self.target.coordinates
         self.corrector = correct.afterwards(self.lowered, self.posterior, coordinates, self.options["correct"])

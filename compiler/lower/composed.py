@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -53,7 +54,7 @@ class NoScore(ValueError):
 class ComposedPosterior:
     """Denoisers of `posterior` at every point of its sweeps. `fits` has one entry a likelihood, `kind` is the kind of
     coordinates they were trained in, `compose` an option's value. `precisions` of `(likelihood, fit, factors)` takes
-    the place of the moment heads."""
+    the place of the moment heads; `tell` hears how many factors were passed, see `Rows`."""
 
     def __init__(
         self,
@@ -63,7 +64,9 @@ class ComposedPosterior:
         fits: Mapping[Any, Fit | ExactFit],
         compose: str | Choice,
         precisions: Precisions | None = None,
+        tell: Callable[[int], None] | None = None,
     ):
+        self.tell = tell
         self.model, self.posterior, self.fits, self._precisions = model, posterior, fits, precisions
         name = compose.name if isinstance(compose, Choice) else compose
         self.n_max = dict(compose.options)["n_max"] if isinstance(compose, Choice) else 1
@@ -103,7 +106,8 @@ class ComposedPosterior:
         ]
         rows = [self._make_rows(factor.law, *own) for (factor, _), own in zip(self.sets, sets, strict=True)]
         composed = self._build(self._prior(alpha), [*rows, *self._learned_prior(alpha, rows)])
-        notes = {"repaired": composed.repaired, "projected": composed.projected, **_support([own.x for own in rows])}
+        notes = {name: getattr(composed, name) for name in ("repaired", "projected", "deficit", "shortfall")}
+        notes |= _support([own.x for own in rows])
         notes["directions"] = jnp.asarray(self.coordinates.m * sum(len(own.powers) for own in rows))
         if isinstance(composed.prior, TiltedPrior):
             notes["prior_effective"] = composed.prior.effective
@@ -149,8 +153,10 @@ class ComposedPosterior:
     def _make_rows(self, law: str, x: Array, beta: Array) -> Rows:
         fit = self.fits[law]
         if self._precisions is None or isinstance(fit, ExactFit):
-            return _make_rows(fit, x, beta)
-        return _rows_of(fit, x, beta, self._precisions(law, fit, x))
+            rows = _make_rows(fit, x, beta)
+        else:
+            rows = _rows_of(fit, x, beta, self._precisions(law, fit, x))
+        return replace(rows, tell=self.tell)
 
     def _is_bare(self) -> bool:
         """One row, one set that a fit takes whole, or the prior alone, and all powers one: nothing is composed."""

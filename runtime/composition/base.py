@@ -14,7 +14,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from bsi.runtime.composition.rows import Rows
+from bsi.runtime.composition.rows import Rows, below_zero
 from bsi.runtime.composition.tempered import AbstractPrior
 from bsi.runtime.process import signal_noise
 
@@ -22,7 +22,8 @@ NUGGET = 1e-4  # smallest eigenvalue of B, in prior precisions
 
 
 class Composed(eqx.Module):
-    """A denoiser `(u, ln η) -> θ̂*`. `repaired` counts eigenvalues of B, `projected` ones of rows, that were raised.
+    """A denoiser `(u, ln η) -> θ̂*`. `repaired` counts eigenvalues of B, `projected` ones of rows, that were raised;
+    `deficit` and `shortfall` say how far the lowest of each lay below zero, over the largest.
 
     `basis diag(values) basisᵀ` is `B = Σ w_j P_j`, the product's precision if every factor is Gaussian.
     """
@@ -34,6 +35,8 @@ class Composed(eqx.Module):
     limit: Float[Array, ""]
     repaired: Int[Array, ""]
     projected: Int[Array, ""]
+    deficit: Float[Array, ""]
+    shortfall: Float[Array, ""]
 
     @abc.abstractmethod
     def shift(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
@@ -64,11 +67,11 @@ def product(
 ) -> Composed:
     """A composition of this kind, with B taken apart once."""
     total = prior.precision()
-    projected = jnp.asarray(0, jnp.int32)
+    projected, shortfall = jnp.asarray(0, jnp.int32), jnp.zeros(())
     for one in rows:
         total = total + jnp.einsum("n,nij->ij", one.powers, one.information)
-        projected = projected + one.projected
+        projected, shortfall = projected + one.projected, jnp.maximum(shortfall, one.shortfall)
     values, basis = jnp.linalg.eigh(0.5 * (total + total.T))
-    repaired = jnp.sum(values < NUGGET).astype(jnp.int32)
+    repaired, deficit = jnp.sum(values < NUGGET).astype(jnp.int32), below_zero(values)
     values = jnp.maximum(values, NUGGET)
-    return kind(prior, tuple(rows), basis, values, jnp.asarray(limit), repaired, projected)
+    return kind(prior, tuple(rows), basis, values, jnp.asarray(limit), repaired, projected, deficit, shortfall)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -23,13 +24,18 @@ STATES = 65_536  # draws times rows that one pass may hold
 
 
 class Rows(eqx.Module):
-    """`∏ (p(z | x_i)/N(z))^{β_i}`; `information` is `C_i⁻¹ - I`."""
+    """`∏ (p(z | x_i)/N(z))^{β_i}`; `information` is `C_i⁻¹ - I`. See `make_rows` for `projected` and `shortfall`.
+
+    `tell` is called with the number of rows that have been passed, where they do not fit in one pass.
+    """
 
     denoiser: RowDenoiser
     x: PyTree[Array]
     powers: Float[Array, " n"]
     information: Float[Array, "n m m"]
     projected: Int[Array, ""]
+    shortfall: Float[Array, ""] | float = 0.0
+    tell: Callable[[int], None] | None = eqx.field(static=True, default=None)
 
     def weighted(self, u: Float[Array, "b m"], log_snr: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, "b m"]:
         """`Σ β_i (C_i⁻¹ + rI) (θ̂_i - a u)`."""
@@ -85,6 +91,8 @@ class Rows(eqx.Module):
         powers = jnp.where(jnp.arange(count * size) < n, self.powers[at.ravel()], 0.0).reshape(count, size)
 
         def part(index: Array, powers: Array) -> Sums:
+            if self.tell is not None:
+                jax.debug.callback(partial(self.tell, size))
             return chunk(jax.tree.map(lambda v: v[index], self.x), powers, self.information[index])
 
         def add(total: Sums, one: tuple[Array, Array]) -> tuple[Sums, None]:
@@ -126,11 +134,18 @@ def make_rows(
     """Rows with their powers (one, or one a row) and precisions `C_i⁻¹`, for instance of the moment head.
 
     A row's information relative to the prior (of precision `prior`, else I) is projected to be positive semi-definite;
-    `projected` counts the eigenvalues raised by more than 1 % of a unit prior's precision.
+    `projected` counts the eigenvalues raised by more than 1 % of a unit prior's precision; `shortfall` is the most that
+    one was raised by, over the largest of all.
     """
     unit = jnp.eye(precisions.shape[-1], dtype=precisions.dtype)
     prior = unit if prior is None else prior
     values, basis = jnp.linalg.eigh(precisions - prior)
     projected = jnp.sum(values < -0.01).astype(jnp.int32)
+    shortfall = below_zero(values)
     information = jnp.einsum("nij,nj,nkj->nik", basis, jnp.maximum(values, 0.0), basis) + (prior - unit)
-    return Rows(denoiser, x, jnp.broadcast_to(powers, precisions.shape[:1]), information, projected)
+    return Rows(denoiser, x, jnp.broadcast_to(powers, precisions.shape[:1]), information, projected, shortfall)
+
+
+def below_zero(values: Float[Array, "*n"]) -> Float[Array, ""]:
+    """How far the least of these eigenvalues lies below zero, over the largest in size."""
+    return jnp.maximum(-jnp.min(values), 0.0) / jnp.maximum(jnp.max(jnp.abs(values)), 1e-30)

@@ -7,6 +7,7 @@ import pytest
 import bsi
 from bsi.cost import costs
 from bsi.dsl.diagnostic import BsiError
+from bsi.jobs.composition import warnings
 from bsi.runtime.store import Store
 
 TEXT = """bsi 1
@@ -63,3 +64,15 @@ def test_covariances_from_draws_are_foreseen_and_shared(folder):
     run = model.run(folder / "out", store=store)
     assert [row.kind for row in store.ls()].count("covariances") == 1
     assert all(run[name].posterior.theta.shape == (1, 50, 2) for name in ("s", "t"))
+
+
+def test_what_had_to_be_repaired_is_told_by_how_much(folder):
+    """Statistics as compositions tell them: see `test_composition.py` for those."""
+    Path("model.bsi").write_text(TEXT)
+    program = bsi.load("model.bsi").program
+    node, sound = program.samples["s"], {"directions": 8.0, "projected": 0.0, "shortfall": 0.0, "repaired": 0.0}
+    assert warnings(program, node, sound) == []
+    (few,) = warnings(program, node, sound | {"projected": 1.0, "shortfall": 0.031})
+    assert few.code == "W0453" and "1 of 8 precisions" in few.message and few.message.endswith("3.1% of the largest")
+    (lost,) = warnings(program, node, sound | {"repaired": 2.0, "deficit": 2e-8})
+    assert lost.code == "W0458" and "leave 2 directions" in lost.message and "-2e-08 of the largest" in lost.notes[0]

@@ -1,5 +1,7 @@
 """Composition against closed forms: Gaussian factors at any powers, tempered priors by quadrature."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -115,8 +117,33 @@ def test_information_below_zero_is_projected_and_counted():
     denoise, x, _, _ = affine_rows(5, 2)
     precisions = jnp.stack([jnp.diag(jnp.array([0.5, 2.0, 3.0])), 4.0 * jnp.eye(M)]).astype(jnp.float32)
     rows = make_rows(denoise, x, jnp.ones(()), precisions)
-    assert int(rows.projected) == 1
+    assert int(rows.projected) == 1 and float(rows.shortfall) == pytest.approx(0.5 / 3.0)
     np.testing.assert_allclose(rows.information[0], np.diag([0.0, 1.0, 2.0]), atol=1e-6)
+    composed = gauss(NormalPrior(M), [rows])
+    assert float(composed.shortfall) == pytest.approx(0.5 / 3.0) and int(composed.repaired) == 0
+    assert float(composed.deficit) == 0.0
+
+
+def test_a_sum_below_zero_is_repaired_and_measured():
+    """Two rows to the power -1, as no model may have them: B = I - 2 diag(0, 1, 3)."""
+    denoise, x, _, _ = affine_rows(5, 2)
+    precisions = jnp.broadcast_to(jnp.diag(jnp.array([1.0, 2.0, 4.0])), (2, M, M))
+    composed = gauss(NormalPrior(M), [make_rows(denoise, x, -jnp.ones(()), precisions)])
+    assert int(composed.repaired) == 2 and float(composed.deficit) == pytest.approx(1.0)
+    assert float(jnp.min(composed.values)) == pytest.approx(1e-4)
+
+
+def test_rows_that_do_not_fit_in_one_pass_are_told():
+    """1 000 rows of 200 draws: 327 at a time, in four chunks at every evaluation."""
+    denoise, x, precision, _ = affine_rows(6, 1_000)
+    denoise32 = lambda u, t, x: denoise(u, t, x).astype(jnp.float32)  # noqa: E731
+    precisions = jnp.broadcast_to(precision, (1_000, M, M)).astype(jnp.float32)
+    passed = []
+    rows = make_rows(denoise32, x.astype(jnp.float32), jnp.ones(()), precisions)
+    composed = gauss(NormalPrior(M), [replace(rows, tell=passed.append)])
+    z, stats = jax.jit(lambda key: DpmSolverPP(5).sample(composed, key, (200, M)))(jr.PRNGKey(0))
+    jax.effects_barrier()
+    assert passed == [327] * 4 * int(stats["evaluations"]) and z.shape == (200, M)
 
 
 def test_jac_is_exact_where_covariances_depend_on_the_state():
