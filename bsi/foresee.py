@@ -138,7 +138,8 @@ def _distill(lowered: LoweredModel, train: Train) -> int:
     heavy: list[int] = []
     if isinstance(network, RowVelocity):
         heavy = _heavy(lambda net, w, x: net(w, jnp.zeros(batch), jnp.ones(batch), x), network, w, x)
-    labels = 4 * options.rows * (2 * forward.m + rows * forward.p)
+    points = 2 if options.method == "regression" else options.flow_steps + 1
+    labels = 4 * options.rows * (points * forward.m + rows * forward.p)
     return labels + sum(heavy) + _COPIES * 4 * distilled_parameters(lowered, train)
 
 

@@ -58,7 +58,7 @@ def fit(
     save_tree(folder / FIT, found)
     return {
         "losses": _curves(info),
-        "unit": "squared sds",
+        "unit": "sds",
         "steps": info.steps,
         "pairs": options.rows,
         "error": info.error,

@@ -126,12 +126,6 @@ def state_of(gaussian: Gaussian, w: Float[Array, "*b m"], log_snr: Float[Array, 
     return signal_noise(log_snr)[0][..., None] * gaussian.mean + gaussian.unwhiten(scale * w)
 
 
-def whitened(gaussian: Gaussian, u: Float[Array, "*b m"], log_snr: Float[Array, "*b"]) -> Float[Array, "*b m"]:
-    """Inverse of `state_of`."""
-    scale, _, _ = gaussian.coefficients(log_snr)
-    return gaussian.whiten(u - signal_noise(log_snr)[0][..., None] * gaussian.mean) / scale
-
-
 def rate(
     gaussian: Gaussian, w: Float[Array, "*b m"], theta: Float[Array, "*b m"], log_snr: Float[Array, "*b"]
 ) -> Float[Array, "*b m"]:

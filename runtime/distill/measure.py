@@ -18,7 +18,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.composition import NormalPrior, Rows, gauss, make_rows
 from bsi.runtime.composition.base import NUGGET
-from bsi.runtime.composition.gauss import Gauss
 from bsi.runtime.distill.flow_map import AbstractFrame, AbstractVelocity, joined
 from bsi.runtime.distill.teacher import Teacher
 from bsi.runtime.exact import ExactFit
@@ -205,16 +204,16 @@ def measure_teacher(fit: Fit | ExactFit, asked: Asked, simulate: Simulate) -> Te
         return given._replace(basis=found.basis, values=found.values)
 
     def denoise_one(u: Array, log_snr: Array, given: _Given) -> Array:
-        none = jnp.asarray(0, jnp.int32)
-        rows, limit = tuple(rows_of(given)), jnp.asarray(16.0)
-        composed = Gauss(NormalPrior(m, given.power), rows, given.basis, given.values, limit, none, none)
+        composed = gauss(NormalPrior(m, given.power), rows_of(given))
+        # B was taken apart once, when the posterior was prepared: here the compiler drops that
+        composed = eqx.tree_at(lambda c: (c.basis, c.values), composed, (given.basis, given.values))
         return composed(u[None], log_snr)[0]
 
-    def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Seen, _Given]:
+    def draw(key: PRNGKeyArray, n: int) -> tuple[Seen, _Given]:
         first, second = jr.split(key)
-        z, x = simulate(first, n)
+        x = simulate(first, n)[1]
         weights, power = asked.draw(second, n)
-        return z, frame.see(Measure(x, weights, power)), jax.vmap(prepare)(x, weights, power)
+        return frame.see(Measure(x, weights, power)), jax.vmap(prepare)(x, weights, power)
 
     return Teacher(frame, jax.vmap(denoise_one), draw, asked.rows)
 

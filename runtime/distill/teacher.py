@@ -1,4 +1,4 @@
-"""Teachers: a denoiser for every posterior, with draws of what posteriors are given and of params to look from."""
+"""Teachers: a denoiser for every posterior, with draws of what posteriors are given."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ _WIDEST = 0.5  # sds of a feature by which rows are spread between those of a ta
 
 
 class Teacher(eqx.Module):
-    """`draw(key, n) -> (z, features, given)`: n posteriors, each with a draw of params, what a student sees of it, and
-    what `denoise` takes of it."""
+    """`draw(key, n) -> (features, given)`: of n posteriors what a student sees, and what `denoise` takes."""
 
     frame: AbstractFrame
     denoise: Callable[[Float[Array, "n m"], Float[Array, " n"], Any], Float[Array, "n m"]]
-    draw: Callable[[PRNGKeyArray, int], tuple[Float[Array, "n m"], Any, Any]]
+    draw: Callable[[PRNGKeyArray, int], tuple[Any, Any]]
     rows: int = eqx.field(static=True, default=1)  # of a posterior, at most
 
     def velocity(
@@ -37,28 +36,29 @@ class Teacher(eqx.Module):
         log_snr = log_snr_of(gaussian, share)
         return rate(gaussian, w, self.denoise(state_of(gaussian, w, log_snr), log_snr, given), log_snr)
 
-    def flow(self, gaussian: Gaussian, w: Float[Array, "n m"], given: Any, steps: int) -> Float[Array, "n m"]:
-        """Where the flow takes w from noise to data: `steps` steps of Heun, equal in the share."""
+    def path(self, gaussian: Gaussian, w: Float[Array, "n m"], given: Any, steps: int) -> Float[Array, "n times m"]:
+        """The way of the flow from noise w to data: itself and `steps` steps of Heun, equal in the share."""
         size = 1.0 / steps
 
-        def step(w: Array, index: Array) -> tuple[Array, None]:
+        def step(w: Array, index: Array) -> tuple[Array, Array]:
             begin = jnp.full(len(w), index * size)
             first = self.velocity(gaussian, w, begin, given)
             second = self.velocity(gaussian, w + size * first, begin + size, given)
-            return w + 0.5 * size * (first + second), None
+            w = w + 0.5 * size * (first + second)
+            return w, w
 
-        return jax.lax.scan(step, w, jnp.arange(steps))[0]
+        way = jax.lax.scan(step, w, jnp.arange(steps))[1]
+        return jnp.moveaxis(jnp.concatenate([w[None], way]), 0, 1)
 
 
 def exact_teacher(fit: ExactFit) -> Teacher:
-    """Simulations as a teacher. Rows are spread by their kernel, and params drawn from the mixture given each."""
+    """Simulations as a teacher, of rows spread by their kernel."""
 
-    def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array, Any]:
-        which, spread, draws = jr.split(key, 3)
+    def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Any]:
+        which, spread = jr.split(key)
         chosen = fit.features[jr.randint(which, (n,), 0, len(fit.features))]
         features = chosen + jnp.minimum(fit.row_bandwidth, _WIDEST) * jr.normal(spread, chosen.shape)
-        given = fit.given_features(features)
-        return fit.sample(draws, given, 1)[:, 0], features, given
+        return features, fit.given_features(features)
 
     return Teacher(RowFrame(fit.standardise, fit.gaussian), fit.denoise, draw)
 
@@ -72,9 +72,9 @@ def score_teacher(score: ScoreNetwork, source: Simulator | Table) -> Teacher:
         raise TypeError("the teacher takes rows with holes")
     simulate = rows_of(source)
 
-    def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array, Any]:
-        z, x = simulate(key, n)
-        return z, score.standardise(x), x
+    def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Any]:
+        x = simulate(key, n)[1]
+        return score.standardise(x), x
 
     return Teacher(RowFrame(score.standardise, score.posterior), score.denoise, draw)
 
