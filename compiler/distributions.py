@@ -177,7 +177,7 @@ def _components(
     if len({component.support.integer for component in found}) > 1:
         env.report.add("E0412", f"{what} is of continuous laws or of laws of counts, not of both", call)
         return None
-    if len({_component_axes(component) for component in found}) > 1:
+    if len({event_axes(component) for component in found}) > 1:
         env.report.add("E0412", f"{what} is of laws of numbers or of laws of vectors, not of both", call)
         return None
     if len({component.support.kind for component in found} - {"real", "interval"}) > 1 or (
@@ -198,14 +198,15 @@ def is_law(call: ast.Call) -> bool:
 def _event_axes(row: LawRow, components: tuple[Law, ...], target: ValueType) -> int:
     if row.name == "hidden_markov":
         return len(target.shape)  # the whole value is one sequence
-    return _component_axes(components[0]) if components else len(row.axes)
+    return event_axes(components[0]) if components else len(row.axes)
 
 
-def _component_axes(component: Law) -> int:
-    row = LAWS[component.name]
+def event_axes(law: Law) -> int:
+    """How many last axes of a value are one draw, and not draws beside each other."""
+    row = LAWS[law.name]
     if row.name == "hidden_markov":
-        return len(component.shape)
-    return len(row.axes) or (_component_axes(component.components[0]) if component.components else 0)
+        return len(law.shape)
+    return len(row.axes) or (event_axes(law.components[0]) if law.components else 0)
 
 
 def _is_of(env: Environment, node: ast.Call, row: LawRow, component: Law) -> bool:
@@ -213,7 +214,7 @@ def _is_of(env: Environment, node: ast.Call, row: LawRow, component: Law) -> boo
     if row.name not in CONTINUOUS | COUNTS:
         return True
     counts = row.name in COUNTS
-    fits = component.support.integer == counts and not _component_axes(component)
+    fits = component.support.integer == counts and not event_axes(component)
     if fits and counts:
         fits = component.support.lower is not None and component.support.lower.value == 0
     if not fits:

@@ -1,10 +1,10 @@
-"""The net of a fit: the one it names, else its prior's, else the default one; with what it must know of the laws."""
+"""The net of a fit: the one it names, else its prior's, else one for the rows; with what it must know of the laws."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from bsi.compiler import configure, images, likelihood_laws, prior_laws, row_sets, unknowns
+from bsi.compiler import configure, exchangeable, images, likelihood_laws, prior_laws, row_sets, unknowns
 from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Net, Prior
 from bsi.compiler.report import listed
@@ -34,12 +34,20 @@ def network(
     place = given or at
     if rows > 1 and likelihood is not None:
         return row_sets.network(env, likelihood, chosen or configure.default_net(row_sets.NET), place, rows)
-    chosen = chosen or configure.default_net()
+    chosen = chosen or _default(env, likelihood)
     if chosen.kind == "set":
         return _of_sets(env, likelihood, place, chosen)
     if chosen.kind in images.NETS:
         return None if found is None else _of_images(env, found, likelihood, place, chosen)
     return chosen
+
+
+def _default(env: Environment, likelihood: str | None) -> Net:
+    """A net of sets where the elements of a row are alike."""
+    law = env.declarations.get(likelihood or "")
+    found = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    alike = found is not None and exchangeable.is_set(found)
+    return configure.default_net(exchangeable.NET if alike else configure.DEFAULT_NET)
 
 
 def _option_of(prior: ast.Declaration | None) -> ast.Option | None:

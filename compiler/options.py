@@ -158,7 +158,7 @@ _TRAINING = (
         "network",
         "net",
         None,
-        "a `net`, or `mlp { ... }` in place; none: the prior's, else the default resmlp",
+        "a `net`, or `mlp { ... }` in place; none: the prior's, else set where a row's elements are alike, else resmlp",
         words=NONE,
     ),
     Option(

@@ -14,6 +14,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from bsi.runtime.nets.base import ACTIVATIONS, AbstractNetwork, AbstractPerceptron, Linear
 from bsi.runtime.nets.resmlp import ResMlp
 
+_FINE = 0.03  # a difference from the mean, in sds of a feature, that the logarithmic scale still tells from 0
+
 
 @dataclass(frozen=True)
 class SetArchitecture(AbstractPerceptron):
@@ -29,6 +31,9 @@ class SetArchitecture(AbstractPerceptron):
 
 class SetEmbedding(eqx.Module):
     """`Σ (φ(x_i) - φ(0)) / √n` beside `log mean_i exp φ(x_i)`, over a row's leading axis.
+
+    φ sees an element, and how it differs from the mean of all of them, also on a logarithmic scale: the spread of a
+    narrow set far from 0 would be a small difference of large sums.
 
     A row comes flat, as `n` elements of a shape of their own, in one part, or two: values, and which are seen.
     With labels every element has a learned one besides: for elements that are alike but have data of their own, so that
@@ -47,14 +52,18 @@ class SetEmbedding(eqx.Module):
         n = row[0]
         self.elements, self.parts = n, p // math.prod(row)
         keys = jr.split(key, 3)
-        self.first = Linear(p // n, embed, keys[0])
+        self.first = Linear(p // n + 2 * (p // self.parts // n), embed, keys[0])
         self.second = Linear(embed, embed, keys[1], gain=2.0**0.5)
         self.labels = jr.normal(keys[2], (n, embed)) if architecture.labels else None
         self.activation = architecture.activation
 
     def __call__(self, condition: Float[Array, "*c p"]) -> Float[Array, "*c e"]:
-        x = jnp.moveaxis(condition.reshape(*condition.shape[:-1], self.parts, self.elements, -1), -3, -2)
-        x = x.reshape(*x.shape[:-2], -1)  # (..., n, parts * k)
+        values, *seen = jnp.moveaxis(condition.reshape(*condition.shape[:-1], self.parts, self.elements, -1), -3, 0)
+        there = seen[0] if seen else jnp.ones_like(values)
+        mean = jnp.sum(values, -2, keepdims=True) / jnp.maximum(jnp.sum(there, -2, keepdims=True), 1.0)
+        apart = there * (values - mean)
+        magnified = jnp.arcsinh(apart / _FINE) / math.asinh(1.0 / _FINE)
+        x = jnp.concatenate([values, *seen, apart, magnified], axis=-1)  # (..., n, (parts + 2) k)
         activate = ACTIVATIONS[self.activation]
         bias = 0.0 if self.labels is None else self.labels
 

@@ -16,7 +16,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.gaussian import Gaussian, PartialGaussian, standard
 from bsi.runtime.moments import MomentHead, MomentNetwork
-from bsi.runtime.nets import SetArchitecture
 from bsi.runtime.score import Residual, ScoreNetwork
 from bsi.runtime.standardise import PartialStandardiser, Standardiser
 from bsi.runtime.training.loop import chunk_runner, initial, iterate, optimiser
@@ -82,9 +81,7 @@ def untrained(
     )
     if not composable:
         return Fit(score, None)
-    sets = options.architecture if options.rows > 1 else None
-    assert sets is None or isinstance(sets, SetArchitecture), "sets of rows have no order"
-    network = MomentNetwork(m, p, options.moment_width, keys[2], sets)
+    network = MomentNetwork(m, p, options.moment_width, keys[2], options.sets)
     return Fit(score, MomentHead(standardise, posterior, network, jnp.ones(())), options.rows)
 
 
@@ -118,8 +115,9 @@ def train(
     """
     began = time.perf_counter()
     keys = _keys(key)
+    elements = options.elements(source.p)
     try:
-        standardise = standardise_rows(source, jr.fold_in(keys["pilot"], 0), options.rows)
+        standardise = standardise_rows(source, jr.fold_in(keys["pilot"], 0), elements)
     except SimulationError as error:
         return None, _failure(str(error), began)
 
@@ -127,7 +125,7 @@ def train(
 
     def regress(name: int, rows: int) -> tuple[Gaussian | PartialGaussian, Gaussian, int, int]:
         own = jr.fold_in(keys["pilot"], name)
-        return regression(source, own, rows, standardise, gaussian_prior, partial, options.rows)
+        return regression(source, own, rows, standardise, gaussian_prior, partial, elements)
 
     def seen(rows: tuple[Array, ...], key: PRNGKeyArray) -> tuple[Array, ...]:
         z, x, ok = rows

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.nets import AbstractArchitecture, ResMlpArchitecture
+from bsi.runtime.nets import AbstractArchitecture, ResMlpArchitecture, SetArchitecture
 from bsi.runtime.training.objective import SCORE, AbstractObjective
 
 
@@ -46,6 +46,17 @@ class TrainingOptions:
     def partial(self) -> bool:
         """Whether entries of what a fit is given may be missing."""
         return self.missing is not None or self.rows > 1
+
+    @property
+    def sets(self) -> SetArchitecture | None:
+        """The architecture, if rows have no order for it."""
+        of_sets = isinstance(self.architecture, SetArchitecture) and not self.architecture.labels
+        assert of_sets or self.rows == 1, "sets of rows have no order"
+        return self.architecture if of_sets else None
+
+    def elements(self, p: int) -> int:
+        """How many parts of a row of p entries are alike, and in no order."""
+        return 1 if self.sets is None else (self.sets.row or (p,))[0]
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ def clean(z: Float[Array, "n m"], x: Float[Array, "n p"]) -> tuple[Array, Array,
     return jnp.where(ok[:, None], z, 0.0), jnp.where(ok[:, None], x, 0.0), ok.astype(z.dtype)
 
 
-def standardise_rows(source: Simulator | Table, key: PRNGKeyArray, rows: int = 1) -> Standardiser:
-    """The standardiser of x, from the table or a first batch; all `rows` of a set have one.
+def standardise_rows(source: Simulator | Table, key: PRNGKeyArray, elements: int = 1) -> Standardiser:
+    """The standardiser of x, from the table or a first batch; all `elements` of a set have one.
 
     **Raises:** `SimulationError` when more than half of the rows are not finite.
     """
@@ -42,8 +42,8 @@ def standardise_rows(source: Simulator | Table, key: PRNGKeyArray, rows: int = 1
     finite = np.isfinite(z).all(-1) & np.isfinite(x).all(-1)
     if finite.mean() < 0.5:
         raise SimulationError(f"{(1 - finite.mean()):.0%} of the simulations are not finite")
-    one = fit_standardiser(x[finite].reshape(-1, source.p // rows) if rows > 1 else x[finite])
-    return jax.tree.map(lambda column: jnp.tile(column, rows), one)
+    one = fit_standardiser(x[finite].reshape(-1, source.p // elements) if elements > 1 else x[finite])
+    return jax.tree.map(lambda column: jnp.tile(column, elements), one)
 
 
 def regression(
@@ -53,10 +53,10 @@ def regression(
     standardise: Standardiser,
     gaussian_prior: bool,
     partial: bool = False,
-    set_rows: int = 1,
+    elements: int = 1,
 ) -> tuple[Gaussian | PartialGaussian, Gaussian, int, int]:
-    """**Returns:** regression of z on e(x), with `partial` on any entries of it, where x may be a set of `set_rows`;
-    Gaussian of the prior; simulations used, non-finite ones among them."""
+    """**Returns:** regression of z on e(x), with `partial` on any entries of it, where x may be a set of `elements` in
+    no order; Gaussian of the prior; simulations used, non-finite ones among them."""
 
     def gram(z: Array, x: Array) -> Array:
         z, x, ok = clean(z, x)
@@ -76,7 +76,7 @@ def regression(
             key
         )
         total = np.asarray(grams, np.float64).sum(0)  # in double: sums of a million float32 rows would not add up
-    total = exchangeable(total, set_rows, source.m) if set_rows > 1 else total
+    total = exchangeable(total, elements, source.m) if elements > 1 else total
     count = total[0, 0]
     posterior = (joint if partial else regress)(total, count, source.m)
     if gaussian_prior:
