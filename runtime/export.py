@@ -13,7 +13,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -51,7 +52,8 @@ def portable(
     """
     (n,) = export.symbolic_shape("n")
     arguments = {name: jax.ShapeDtypeStruct((n, *shape), jnp.float32) for name, shape in inputs.items()}
-    exported = export.export(jax.jit(lambda **arrays: dict(sample(**arrays))), platforms=platforms)(**arguments)
+    with _no_places():
+        exported = export.export(jax.jit(lambda **arrays: dict(sample(**arrays))), platforms=platforms)(**arguments)
     given = jax.tree.unflatten(exported.out_tree, exported.out_avals)
     about = {
         "inputs": {name: _signature(value) for name, value in arguments.items()},
@@ -74,6 +76,19 @@ def archive(program: bytes, about: Mapping[str, Any], name: str) -> bytes:
         for part, data in parts.items():
             file.writestr(zipfile.ZipInfo(part), data, zipfile.ZIP_DEFLATED)  # which is dated 1980
     return content.getvalue()
+
+
+@contextmanager
+def _no_places() -> Iterator[None]:
+    """A program says from which line of which file each operation is: folders of a machine, in which no bytes should
+    differ."""
+    name = "jax_traceback_in_locations_limit"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
 
 
 def _signature(value: Any) -> dict[str, Any]:

@@ -108,8 +108,12 @@ def test_the_file_needs_only_jax_and_makes_the_same_draws(here):
 
 
 def test_the_file_says_what_it_is(here):
+    """And nothing of the machine that wrote it: written again it has the same bytes."""
     with zipfile.ZipFile("run/fast.zip") as file:
-        about = json.loads(file.read("about.json"))
+        about, program = json.loads(file.read("about.json")), file.read("sampler.jax")
+    before = Path("run/fast.zip").read_bytes()
+    assert b".py" not in program and cli("export", "run", "fast").status == 0
+    assert Path("run/fast.zip").read_bytes() == before
     assert about["inputs"]["noise"]["shape"] == ["n", 3] and about["inputs"]["row"]["shape"] == ["n", 3, 2]
     assert about["outputs"] == {
         "tau": {"shape": ["n"], "dtype": "float32"},
