@@ -19,6 +19,7 @@ from bsi.runtime.nets import NETWORKS
 from bsi.runtime.training import Fit, Simulator, Table, TrainingOptions, abstract_fit, parameter_count
 
 _IMAGE_CHUNK = 50  # steps between two reports and checkpoints: a step takes a second where one on vectors takes 10 ms
+_TABLE_CHUNK = 100  # and between two looks at rows kept aside: a network may have learned a table by heart in 250
 
 
 class LoweredModel:
@@ -116,4 +117,6 @@ def training_options(train: Train) -> TrainingOptions:
     architecture = NETWORKS[train.network.kind](**net)
     if architecture.images:
         known["chunk"] = _IMAGE_CHUNK
+    elif given.get("simulations") is not None:
+        known["chunk"] = _TABLE_CHUNK
     return TrainingOptions(architecture=architecture, objective=objective(train), **known)
