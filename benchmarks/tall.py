@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from benchmarks.figure import Figure, plot
 from bsi.runtime.composition import NormalPrior, Rows, gauss, grouped, jac, make_rows, plain_sum
+from bsi.runtime.composition.rows import REACH
 from bsi.runtime.covariances import sampled_precisions
 from bsi.runtime.metrics import sliced_wasserstein
 from bsi.runtime.nets import SetArchitecture
@@ -112,7 +114,7 @@ def toy_rows(kind: str, x: Float[np.ndarray, "n m"], error: float = 0.0) -> Rows
     centre = jnp.einsum("nk,nki->ni", weight, means)
     spread = means - centre[:, None]
     covariances = jnp.einsum("nk,kij->nij", weight, inner) + jnp.einsum("nk,nki,nkj->nij", weight, spread, spread)
-    return make_rows(denoise, rows, jnp.ones(()), jnp.linalg.inv(covariances))
+    return make_rows(denoise, rows, jnp.ones(()), jnp.linalg.inv(covariances), None, REACH if error else np.inf)
 
 
 def toy(kind: str, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -221,15 +223,16 @@ def compositions(one: Fit, sets: Fit, x: np.ndarray) -> Iterator[tuple[str, Any,
     prior, n, powers = NormalPrior(2), len(x), jnp.ones(())
     rows = jnp.asarray(x, jnp.float32)
     assert one.moments is not None and sets.moments is not None
-    learned = make_rows(one.score.denoise, rows, powers, one.moments(rows)[1])
+    learned = make_rows(one.score.denoise, rows, powers, one.moments(rows)[1], None, REACH)
     smooth = DpmSolverPP(30)
     yield "gauss", gauss(prior, [learned]), smooth
     drawn = eqx.filter_jit(sampled_precisions)(one.score.denoise, 2, rows, jr.PRNGKey(5))
-    yield "gauss, sampled", gauss(prior, [make_rows(one.score.denoise, rows, powers, drawn)]), smooth
+    yield "gauss, sampled", gauss(prior, [make_rows(one.score.denoise, rows, powers, drawn, None, REACH)]), smooth
     seen = jnp.concatenate([rows, jnp.ones_like(rows)], -1)
     grouped_rows, _ = grouped(seen, np.ones((1, n)), SET_ROWS, SET_ROWS)
-    own = make_rows(sets.score.denoise, grouped_rows, powers, sets.moments(grouped_rows)[1])
+    own = make_rows(sets.score.denoise, grouped_rows, powers, sets.moments(grouped_rows)[1], None, REACH)
     yield "partial", gauss(prior, [own]), smooth
+    yield "gauss, every level", gauss(prior, [replace(learned, reach=np.inf)]), smooth
     yield "sum", plain_sum(prior, [learned]), smooth
     if n <= 300:  # three times the work of the others
         yield "jac", jac(prior, [learned]), smooth

@@ -34,6 +34,7 @@ from bsi.runtime.composition import (
     temper,
     tilt,
 )
+from bsi.runtime.composition.rows import REACH
 from bsi.runtime.exact import Conditioned, ExactFit, Given
 from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Bounded, Denoiser, ScoreNetwork
@@ -248,4 +249,4 @@ def _make_rows(fit: Fit | ExactFit, x: Array, beta: Array) -> Rows:
 
 def _rows_of(fit: Fit, x: Array, beta: Array, precisions: Array) -> Rows:
     prior = None if fit.score.gaussian_prior else fit.score.prior.precision()
-    return make_rows(fit.score.denoise, x, beta, precisions, prior)
+    return make_rows(fit.score.denoise, x, beta, precisions, prior, REACH)

@@ -21,11 +21,13 @@ tree of arrays, rows first."""
 Sums = TypeVar("Sums", bound=Array | tuple[Array, ...])
 
 STATES = 65_536  # draws times rows that one pass may hold
+REACH = 16.0  # what is left out widens a row's posterior by a thirty-second at most; see benchmarks/tall.py
 
 
 class Rows(eqx.Module):
     """`∏ (p(z | x_i)/N(z))^{β_i}`; `information` is `C_i⁻¹ - I`. See `make_rows` for `projected` and `shortfall`.
 
+    Above the signal-to-noise `reach` denoisers are not asked (see `weighted`).
     `tell` is called with the number of rows that have been passed, where they do not fit in one pass.
     """
 
@@ -35,17 +37,28 @@ class Rows(eqx.Module):
     information: Float[Array, "n m m"]
     projected: Int[Array, ""]
     shortfall: Float[Array, ""] | float = 0.0
+    reach: Float[Array, ""] | float = math.inf
     tell: Callable[[int], None] | None = eqx.field(static=True, default=None)
 
     def weighted(self, u: Float[Array, "b m"], log_snr: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, "b m"]:
-        """`Σ β_i (C_i⁻¹ + rI) (θ̂_i - a u)`."""
+        """`Σ β_i (C_i⁻¹ + rI) (θ̂_i - a u)`.
+
+        A network predicts the noise with some error at every level, which counts `n √r` times in a sum of scores, and
+        most where rows have nothing left to say: a row's posterior is not much wider for a little noise. So at most
+        the noise of `reach` is used: `(C⁻¹ + rI)(θ̂ - u/a)` of a Gaussian is the same at all levels, at one `u/a`.
+        """
+        a, s = signal_noise(log_snr)
+        level = jnp.minimum(log_snr, jnp.log(self.reach))
+        held_a, held_s = signal_noise(level)
+        held_u, held_r = held_a / a * u, jnp.minimum(r, self.reach)
 
         def chunk(x: PyTree[Array], powers: Array, information: Array) -> Array:
-            shift = self._shift(u, log_snr, x)
+            shift = self._shift(held_u, level, x)
             total = jnp.einsum("n,nij,nbj->bi", powers, information, shift)
-            return total + (1.0 + r) * jnp.einsum("n,nbi->bi", powers, shift)
+            return total + (1.0 + held_r) * jnp.einsum("n,nbi->bi", powers, shift)
 
-        return self._over_chunks(chunk, len(u))
+        information = jnp.einsum("n,nij->ij", self.powers, self.information)
+        return self._over_chunks(chunk, len(u)) + (s**2 - held_s**2) / a * u @ information
 
     def plain(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
         """`Σ β_i (θ̂_i - a u)`."""
@@ -130,8 +143,12 @@ def make_rows(
     powers: Float[Array, "*n"],
     precisions: Float[Array, "n m m"],
     prior: Float[Array, "m m"] | None = None,
+    reach: float = math.inf,
 ) -> Rows:
     """Rows with their powers (one, or one a row) and precisions `C_i⁻¹`, for instance of the moment head.
+
+    `reach` is the signal-to-noise up to which the denoiser is asked, in units of the largest precision of a row, on
+    average: `REACH` for a network, for it is never exact.
 
     A row's information relative to the prior (of precision `prior`, else I) is projected to be positive semi-definite;
     `projected` counts the eigenvalues raised by more than 1 % of a unit prior's precision; `shortfall` is the most that
@@ -143,7 +160,9 @@ def make_rows(
     projected = jnp.sum(values < -0.01).astype(jnp.int32)
     shortfall = below_zero(values)
     information = jnp.einsum("nij,nj,nkj->nik", basis, jnp.maximum(values, 0.0), basis) + (prior - unit)
-    return Rows(denoiser, x, jnp.broadcast_to(powers, precisions.shape[:1]), information, projected, shortfall)
+    largest = jnp.maximum(jnp.max(values, -1), 0.0) + jnp.max(jnp.linalg.eigvalsh(prior))
+    most = reach * jnp.mean(largest)
+    return Rows(denoiser, x, jnp.broadcast_to(powers, precisions.shape[:1]), information, projected, shortfall, most)
 
 
 def below_zero(values: Float[Array, "*n"]) -> Float[Array, ""]:
