@@ -17,6 +17,7 @@ from bsi.runtime.training import Fit
 
 _OUTSIDE = "outside "
 _SIGMAS = 5.0  # by which the number of rows outside must exceed what chance does
+_TIMES = 4.0  # by which variances of draws may differ from those that `gauss` took for granted
 _PROJECTED = 0.1  # share of the precisions of all rows that may need raising
 
 
@@ -62,6 +63,7 @@ def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagn
         message = f"{count:_.0f} of {rows:_} rows of `{observation}` lie farther out than any simulation that was seen"
         help = "a network knows nothing there: widen the prior, or look for mistakes and other units in the data"
         found.append(about(program, observation, "W0448", message, help=help))
+    found += _of_spread(program, node, info)
     directions, projected = info.get("directions", 0), info.get("projected", 0)
     if projected > _PROJECTED * directions:
         message = f"{projected:_.0f} of {directions:_.0f} precisions of rows of `{node.name}` lie below the prior's, "
@@ -74,3 +76,17 @@ def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagn
         help = "rows that all say nothing of a direction: leave it out, or take fewer rows, as rounding adds up"
         found.append(about(program, node.name, "W0458", message, notes=(note,), help=help))
     return found
+
+
+def _of_spread(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagnostic]:
+    """Of draws that are not as wide as the Gaussian by which their scores were composed."""
+    low, high = info.get("narrowest", 1.0), info.get("widest", 1.0)
+    if low >= 1 / _TIMES and high <= _TIMES:
+        return []
+    times = low if low * high < 1 else high
+    message = f"draws of `{node.name}` have, in some direction, {times:.2g} times the variance that `gauss` assumes"
+    help = (
+        "covariances of rows change with the params, so that draws may be far off: use `compose = jac`, or take the "
+        "bias away: `ddim(...) { correct = smc }`, or `correct = mala` if every factor has a density"
+    )
+    return [about(program, node.name, "W0456", message, help=help)]

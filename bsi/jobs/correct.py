@@ -28,6 +28,7 @@ from bsi.runtime.score import Denoiser
 from bsi.runtime.stacked import Stack
 
 SHARE = 0.02  # of the particles, at the step where their weights differ most
+APART = 2.5  # sds, of two groups of chains each, by which they lie apart
 DRIFT = 0.1  # sds by which means may still move in the second half of `mala`
 _SHAPES = 10.0  # k̂ is kept within ±10: a result is a finite number
 _FALLBACK = BLOCKS["correct", "mala"].option("steps").default
@@ -107,4 +108,16 @@ def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagn
         message = f"the draws of `{node.name}` were still moving: their mean by {info['drift']:.2f} sds"
         help = "give `correct = mala { steps = ... }` more steps, or train longer for a better start"
         found.append(about(program, node.name, "W0437", message, help=help))
+    weighed = info.get("pareto_k", np.inf) <= GOOD
+    if info.get("separation", 0.0) > APART and not weighed:
+        message = f"draws of `{node.name}` lie in modes apart, and `mala` moved none from one to another"
+        found.append(about(program, node.name, "W0457", message, help=_way_out(node)))
     return found
+
+
+def _way_out(node: Sample) -> str:
+    """What gives modes their weights, where `mala` has moved draws."""
+    lost = "the share of draws in each is that of the draws it started from: "
+    if isinstance(correct := dict(node.options)["correct"], Choice) and correct.name == "psis":
+        return lost + "train longer, so that weights can be trusted; or sample by `ddim(...) { correct = smc }`"
+    return lost + "weigh them, `flow_ode(...) { correct = psis }`, or sample by `ddim(...) { correct = smc }`"

@@ -14,6 +14,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
+from bsi.compiler.biases import CORRECTED
 from bsi.compiler.ir import Sample, SweepRef
 from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower, NoScore
 from bsi.compiler.lower.guided import GuidedPosterior
@@ -25,6 +26,7 @@ from bsi.jobs.density import log_density_of
 from bsi.jobs.points import PointFailure, Points, key_of
 from bsi.jobs.pointwise import save_pointwise
 from bsi.jobs.residual import residuals
+from bsi.runtime.composition import Gauss, spread
 from bsi.runtime.files import save_arrays
 from bsi.runtime.guidance import Guided
 from bsi.runtime.progress import Progress
@@ -66,6 +68,7 @@ AMORTISED = {**SAMPLERS, "smc": lambda o: FeynmanKac(o["steps"], ess=o["ess"])}
 LEAST = (
     "effective_share",
     "importance_ess",
+    "narrowest",
     "acceptance",
     "prior_effective",
     "effective_simulations",
@@ -154,10 +157,13 @@ class _Work:
         coordinates = self.target.coordinates
         self.corrector = correct.afterwards(self.lowered, self.posterior, coordinates, self.options["correct"])
         self.to_params = jax.jit(jax.vmap(jax.vmap(coordinates.to_params)))
+        judged = node.method not in CORRECTED and self.options["correct"] is None
         draws, m, density = self.options["draws"], coordinates.m, log_density_of(node, coordinates)
 
         def sample(target: Target, key: Array) -> tuple[Array, dict[str, Array]]:
             z, stats = target.sampler.sample(target.denoiser, key, (draws, m))
+            if judged and isinstance(target.denoiser, Gauss):
+                stats |= spread(target.denoiser, z)
             if isinstance(target.denoiser, Guided):
                 known = ~jnp.isfinite(target.denoiser.evidence(z)) & jnp.all(jnp.isfinite(z), -1)
                 stats |= {"impossible": jnp.sum(known)}

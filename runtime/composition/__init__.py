@@ -3,11 +3,13 @@
 from bsi.runtime.composition.base import Composed as Composed
 from bsi.runtime.composition.bridges import fnpse as fnpse
 from bsi.runtime.composition.bridges import plain_sum as plain_sum
+from bsi.runtime.composition.gauss import Gauss as Gauss
 from bsi.runtime.composition.gauss import gauss as gauss
 from bsi.runtime.composition.jac import jac as jac
 from bsi.runtime.composition.partial import grouped as grouped
 from bsi.runtime.composition.rows import Rows as Rows
 from bsi.runtime.composition.rows import make_rows as make_rows
+from bsi.runtime.composition.spread import spread as spread
 from bsi.runtime.composition.tempered import AbstractPrior as AbstractPrior
 from bsi.runtime.composition.tempered import NormalPrior as NormalPrior
 from bsi.runtime.composition.tempered import SeparablePrior as SeparablePrior

@@ -16,6 +16,8 @@ import jax.random as jr
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from bsi.runtime.correctors.modes import separation
+
 LogDensity = Callable[[Float[Array, "n m"]], Float[Array, " n"]]
 """`ln π` of every row, up to a constant; rows must not interact."""
 
@@ -25,8 +27,9 @@ _RIDGE = 1e-6  # of C, in units of its mean variance: few draws have a singular 
 
 
 class Mala(eqx.Module):
-    """Stats: `acceptance` of the second half, and `drift`, how far the mean of all draws moved in it, at most, in sds:
-    what was still on its way is not there."""
+    """Stats: `acceptance` of the second half; `drift`, how far the mean of all draws moved in it, at most, in sds: what
+    was still on its way is not there; and `separation` of the chains' own means in it, see `modes.py`: chains that
+    stay in modes apart keep their numbers, and so weights of modes are those of the starts."""
 
     steps: int = eqx.field(static=True, default=100)
 
@@ -44,7 +47,7 @@ class Mala(eqx.Module):
             return jnp.where(jnp.isnan(value), -jnp.inf, value), jnp.where(bad[:, None], 0.0, gradient)
 
         def step(state: State, index: Array) -> tuple[State, tuple[Array, Array]]:
-            z, value, gradient, root, log_step = state
+            z, value, gradient, root, log_step, (anchor, first, second) = state
             adapts = index < half
             root = jnp.where(adapts, _root(z), root)
             h = jnp.exp(log_step)
@@ -61,15 +64,29 @@ class Mala(eqx.Module):
             share = jnp.mean(jnp.minimum(jnp.exp(log_ratio), 1.0))
             log_step = jnp.where(adapts, log_step + (share - _ACCEPTANCE), log_step)
             z, gradient = (jnp.where(yes[:, None], new, old) for new, old in ((ahead, z), (slope, gradient)))
-            return (z, jnp.where(yes, there, value), gradient, root, log_step), (share, jnp.mean(z, 0))
+            # moments of every chain around its place at half time: around 0 they would lose the digits of narrow modes
+            anchor = jnp.where(adapts, z, anchor)
+            moved = z - anchor
+            places = anchor, first + moved, second + moved.T @ moved
+            return (z, jnp.where(yes, there, value), gradient, root, log_step, places), (share, jnp.mean(z, 0))
 
         log_step = jnp.asarray(-jnp.log(m) / 6.0, z.dtype)
-        state, (shares, means) = jax.lax.scan(step, (z, *known(z), _root(z), log_step), jnp.arange(self.steps))
+        state = (z, *known(z), _root(z), log_step, (z, jnp.zeros_like(z), jnp.zeros((m, m), z.dtype)))
+        state, (shares, means) = jax.lax.scan(step, state, jnp.arange(self.steps))
         gap = jnp.abs(means[-1] - means[half - 1]) / jnp.maximum(jnp.std(state[0], 0), 1e-30)
-        return state[0], {"acceptance": jnp.mean(shares[half:]), "drift": jnp.max(gap)}
+        anchor, first, second = state[-1]
+        moved = first / (self.steps - half)
+        within = _factor(second / (n * (self.steps - half)) - moved.T @ moved / n)
+        own = anchor + moved
+        places = solve_triangular(within, (own - jnp.mean(own, 0)).T, lower=True).T
+        return state[0], {
+            "acceptance": jnp.mean(shares[half:]),
+            "drift": jnp.max(gap),
+            "separation": separation(places, jr.fold_in(key, self.steps)),
+        }
 
 
-State = tuple[Array, Array, Array, Array, Array]
+State = tuple[Array, Array, Array, Array, Array, tuple[Array, Array, Array]]
 
 
 def _truncated(slope: Float[Array, "n m"]) -> Float[Array, "n m"]:
@@ -82,6 +99,12 @@ def _truncated(slope: Float[Array, "n m"]) -> Float[Array, "n m"]:
 def _root(z: Float[Array, "n m"]) -> Float[Array, "m m"]:
     """Cholesky factor of the draws' covariance."""
     centred = z - jnp.mean(z, 0)
-    covariance = centred.T @ centred / len(z)
-    m = z.shape[-1]
-    return jnp.linalg.cholesky(covariance + (_RIDGE * jnp.trace(covariance) / m + 1e-12) * jnp.eye(m, dtype=z.dtype))
+    return _factor(centred.T @ centred / len(z))
+
+
+def _factor(covariance: Float[Array, "m m"]) -> Float[Array, "m m"]:
+    """Cholesky factor of what may be singular."""
+    m = len(covariance)
+    return jnp.linalg.cholesky(
+        covariance + (_RIDGE * jnp.trace(covariance) / m + 1e-12) * jnp.eye(m, dtype=covariance.dtype)
+    )
