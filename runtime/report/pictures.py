@@ -59,11 +59,22 @@ def pictures(posterior: Posterior, images: Images, index: tuple[int, ...]) -> st
 
 
 def _rows(kind: str, name: str, rows: Float[np.ndarray, "n height width channels"], low: float, high: float) -> str:
+    low, high, own = _units(rows[:ROWS], low, high)
     shades = [shade(row, low, high) for row in rows[:ROWS]]
     some = f", {len(shades)} of {len(rows)} rows" if len(rows) > len(shades) else ""
     hidden = ', <i class="ramp missing"></i> missing' if np.isnan(rows[:ROWS]).any() else ""
-    caption = f"{kind} <code>{escape(name)}</code>{some}{hidden}"
+    caption = f"{kind} <code>{escape(name)}</code>{some}{own}{hidden}"
     return _figure(sheet(shades, ACROSS), f"{kind} {name}", caption, _scale(shades[0], SINGLE))
+
+
+def _units(rows: Float[np.ndarray, "n h w c"], low: float, high: float) -> tuple[float, float, str]:
+    """Bounds for data, and what the caption says of them: those of the param, unless data are something else."""
+    values = rows[np.isfinite(rows)]
+    slack = 0.2 * (high - low)
+    if not len(values) or np.mean((values > low - slack) & (values < high + slack)) > 0.8:
+        return low, high, ""
+    low, high = float(values.min()), float(values.max())
+    return low, high, f", {_ramp('grey', low, high)}"
 
 
 def shade(values: Float[np.ndarray, "height width channels"], low: float, high: float) -> Picture:

@@ -267,6 +267,14 @@ def test_images_are_pictures_and_no_rows_of_tables():
     assert picture.shape == (8 * 8 + 7, 8 * 6 + 7, 4)
 
 
+def test_data_in_other_units_have_shades_of_their_own():
+    """Bounds of the param are for data like it; others would be black all over."""
+    shown = with_images()
+    other = replace(shown, observed={name: 100 * rows for name, rows in shown.observed.items()})
+    same, own = (render(Report("m", "", posteriors=(one,))) for one in (shown, other))
+    assert own.count('class="ramp grey"') == same.count('class="ramp grey"') + 1
+
+
 def test_a_page_of_64_colour_images_is_small():
     photos = with_images(channels=3)
     big = np.random.default_rng(0).integers(0, 255, (1, 64, 32, 32, 3)).astype(float)
