@@ -110,7 +110,7 @@ def _decided(train: Train) -> dict[str, str]:
     """What follows from other declarations: the size of a table and the steps on it, whether entries are hidden,
     precisions of a bound, rows of a set."""
     options = dict(train.options)
-    names = ("simulations", "steps", "missing", "initial_precision", "final_precision", "rows")
+    names = ("simulations", "steps", "patience", "missing", "initial_precision", "final_precision", "rows")
     return {name: _value(options[name]) for name in names if options.get(name) is not None}
 
 

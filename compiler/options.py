@@ -173,7 +173,7 @@ _TRAINING = (
         "steps",
         "int",
         "auto",
-        "training steps; auto: 8 000, fewer on a table of simulations: 100 passes, 500 steps at least",
+        "training steps; auto: 8 000, fewer on a table of simulations: 250 passes, 500 steps at least",
         lower=1,
         words=_words("auto"),
     ),
@@ -185,7 +185,8 @@ _TRAINING = (
         "patience",
         "int",
         "auto",
-        "steps on a table without a better held-out loss before training stops",
+        "steps on a table without a better held-out loss before training stops; auto: a quarter of automatic steps, "
+        "else 4 000",
         lower=1,
         words=_words("auto") | NONE,
     ),

@@ -17,10 +17,11 @@ from bsi.runtime.training.objective import SCORE, AbstractObjective
 class TrainingOptions:
     """Defaults that work; they were not tuned on any benchmark.
 
-    `patience`: steps without a better held-out loss before a run on finitely many params stops; fresh ones never do.
-    `null_probability` matters only when the prior is learned too. `missing = "random"` hides entries of simulated rows:
-    the fit then takes rows `(x, seen)`. So it does with `rows` above 1, where x is a set of 1 to `rows` rows, one after
-    the other, and what is not there is not seen; the architecture is then a `SetArchitecture` of such sets.
+    `patience`: steps without a better held-out loss before a run on finitely many params stops (None: never); fresh
+    ones never do. `null_probability` matters only when the prior is learned too. `missing = "random"` hides entries of
+    simulated rows: the fit then takes rows `(x, seen)`. So it does with `rows` above 1, where x is a set of 1 to `rows`
+    rows, one after the other, and what is not there is not seen; the architecture is then a `SetArchitecture` of such
+    sets.
     """
 
     architecture: AbstractArchitecture = field(default_factory=ResMlpArchitecture)
@@ -33,7 +34,7 @@ class TrainingOptions:
     weight_decay: float = 0.0
     clip: float = 1.0
     holdout: float = 0.1
-    patience: int = 4_000
+    patience: int | None = 4_000
     null_probability: float = 0.2
     missing: str | None = None
     rows: int = 1

@@ -28,9 +28,9 @@ def fit(options, folder="", law="normal(theta, 1)"):
 @pytest.mark.parametrize(
     ("options", "steps"),
     [
-        ("{ simulations = 10_000 }", 2_000),
-        ("{ simulations = 10_000, batch = 128 }", 7_900),
-        ("{ simulations = 1_000 }", 500),
+        ("{ simulations = 10_000 }", 4_900),
+        ("{ simulations = 10_000, batch = 400 }", 6_300),
+        ("{ simulations = 500 }", 500),
         ("{ simulations = 1_000_000 }", 8_000),
         ("{ simulations = 10_000, steps = 300 }", 300),
         ("{ simulations = fresh }", 8_000),
@@ -40,11 +40,23 @@ def test_steps_follow_the_table(options, steps):
     assert training_options(fit(options)[0]).steps == steps
 
 
+@pytest.mark.parametrize(
+    ("options", "patience"),
+    [
+        ("{ simulations = 10_000 }", 1_225),
+        ("{ simulations = 10_000, patience = none }", None),
+        ("{ simulations = 10_000, steps = 300 }", 4_000),
+    ],
+)
+def test_patience_follows_the_steps(options, patience):
+    assert training_options(fit(options)[0]).patience == patience
+
+
 def test_pairs_are_a_table(tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "pairs.npz", theta=rng.standard_normal((3_000, 2)), x=rng.standard_normal((3_000, 2)))
     train, _ = fit("{ batch = 256 }", tmp_path, 'learned pairs("pairs.npz", theta = "theta", x = "x")')
-    assert dict(train.options)["steps"] == 1_200
+    assert dict(train.options)["steps"] == 3_000
 
 
 def test_a_table_is_looked_at_more_often():
@@ -56,5 +68,5 @@ def test_steps_are_written_out():
     _, program = fit("{ simulations = 10_000 }")
     text = expand(program)
     again = analyse(Source("m.bsi", text)).program
-    assert "steps = 2_000" in text or "steps = 2000" in text
+    assert "steps = 4_900" in text and "patience = 1_225" in text
     assert again is not None and again.trains["fit"].options == program.trains["fit"].options
