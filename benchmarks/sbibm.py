@@ -24,7 +24,6 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 RESULTS = Path(__file__).parent / "results" / "sbibm"
 DRAWS = 10_000
 MOVES = 200  # steps of mala
-DECAY = 1  # of weights, on a table: without it a network of slcp is best after 750 steps
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,8 @@ def model(name: str, simulations: str, seed: int, observations: list[int]) -> st
     if task.correctable is not None:
         kinds["corrected"] = task.correctable
     text = f'bsi 1\nimport "{name}.bsi" as task\n'
-    fitted = f"simulations = {simulations}, seed = {seed}" + (
-        "" if simulations == "fresh" else f", weight_decay = {DECAY}"
-    )
     for law in dict.fromkeys(law for law, _ in kinds.values()):
-        text += f"train fit_{law} = score(task.p, task.{law}) {{ {fitted} }}\n"
+        text += f"train fit_{law} = score(task.p, task.{law}) {{ simulations = {simulations}, seed = {seed} }}\n"
     for i in observations:
         for kind, (law, key) in kinds.items():
             own, rows = f"{kind}_{i}", f"rows_{law}_{i}"
@@ -100,7 +96,6 @@ def measure_task(name: str, simulations: str, seed: int, observations: list[int]
         "seed": seed,
         "observations": observations,
         "draws": DRAWS,
-        "weight_decay": 0 if simulations == "fresh" else DECAY,
         **{
             kind: [values[f"{kind}_{i}"] for i in observations]
             for kind in ("amortised", "corrected")
@@ -120,12 +115,10 @@ def measure() -> Iterator[Figure]:
         }
         for simulations, target in targets.items():
             found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"{name}_{simulations}_*.json"))]
-            for decay in sorted({one["weight_decay"] for one in found}):
-                own = f", weight decay {decay}" if simulations != "fresh" else ""
-                for kind, aim in (("amortised", target), ("corrected", ".52")):
-                    values = [v for one in found if one["weight_decay"] == decay for v in one.get(kind, ())]
-                    if values:
-                        yield Figure(f"{name}, {simulations} simulations{own}, {kind}, C2ST", values, f"≤ {aim}")
+            for kind, aim in (("amortised", target), ("corrected", ".52")):
+                values = [value for one in found for value in one.get(kind, ())]
+                if values:
+                    yield Figure(f"{name}, {simulations} simulations, {kind}, C2ST", values, f"≤ {aim}")
 
 
 def main() -> None:
@@ -138,7 +131,7 @@ def main() -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in given.tasks:
         found = measure_task(name, given.simulations, given.seed, given.observations)
-        file = RESULTS / f"{name}_{given.simulations}_decay{found['weight_decay']}_{given.seed}.json"
+        file = RESULTS / f"{name}_{given.simulations}_{given.seed}.json"
         file.write_text(json.dumps(found, indent=1) + "\n")
         print(json.dumps(found), flush=True)
 
