@@ -2,7 +2,8 @@
 
 Every draw is a chain of its own. The proposal `z' = z + (h²/2) C ∇ln π(z) + h C^{1/2} ξ`, its drift truncated, takes
 its covariance C from all draws, and h from the share of them that accepts, during the first half of the steps; then
-both are kept, so that the second half leaves the target as it is.
+both are kept, so that the second half leaves the target as it is. After each move half of the draws try to go where
+others are, see `exchange.py`: small steps never cross from mode to mode.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import jax.random as jr
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from bsi.runtime.correctors.exchange import exchange
 from bsi.runtime.correctors.modes import separation
 
 LogDensity = Callable[[Float[Array, "n m"]], Float[Array, " n"]]
@@ -51,7 +53,7 @@ class Mala(eqx.Module):
             adapts = index < half
             root = jnp.where(adapts, _root(z), root)
             h = jnp.exp(log_step)
-            move, choose = jr.split(jr.fold_in(key, index))
+            move, choose, cross = jr.split(jr.fold_in(key, index), 3)
             noise = jr.normal(move, z.shape, z.dtype)
             ahead = z + (0.5 * h**2 * _truncated(gradient @ root) + h * noise) @ root.T
             there, slope = known(ahead)
@@ -64,11 +66,12 @@ class Mala(eqx.Module):
             share = jnp.mean(jnp.minimum(jnp.exp(log_ratio), 1.0))
             log_step = jnp.where(adapts, log_step + (share - _ACCEPTANCE), log_step)
             z, gradient = (jnp.where(yes[:, None], new, old) for new, old in ((ahead, z), (slope, gradient)))
+            z, value, gradient = exchange(known, (z, jnp.where(yes, there, value), gradient), cross)
             # moments of every chain around its place at half time: around 0 they would lose the digits of narrow modes
             anchor = jnp.where(adapts, z, anchor)
             moved = z - anchor
             places = anchor, first + moved, second + moved.T @ moved
-            return (z, jnp.where(yes, there, value), gradient, root, log_step, places), (share, jnp.mean(z, 0))
+            return (z, value, gradient, root, log_step, places), (share, jnp.mean(z, 0))
 
         log_step = jnp.asarray(-jnp.log(m) / 6.0, z.dtype)
         state = (z, *known(z), _root(z), log_step, (z, jnp.zeros_like(z), jnp.zeros((m, m), z.dtype)))
