@@ -51,9 +51,10 @@ class TrainingOptions:
     @property
     def sets(self) -> SetArchitecture | None:
         """The architecture, if rows have no order for it."""
-        of_sets = isinstance(self.architecture, SetArchitecture) and not self.architecture.labels
-        assert of_sets or self.rows == 1, "sets of rows have no order"
-        return self.architecture if of_sets else None
+        if isinstance(self.architecture, SetArchitecture) and not self.architecture.labels:
+            return self.architecture
+        assert self.rows == 1, "sets of rows have no order"
+        return None
 
     def elements(self, p: int) -> int:
         """How many parts of a row of p entries are alike, and in no order."""
