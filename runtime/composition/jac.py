@@ -26,7 +26,8 @@ class Jac(Composed):
         m = u.shape[-1]
         floor = jnp.asarray(NUGGET, u.dtype)
         if isinstance(self.prior, NormalPrior):
-            total, inner = jnp.zeros_like(u), jnp.broadcast_to((1.0 + r) * jnp.eye(m), (len(u), m, m))
+            total = self.prior.weighted(u, log_snr, r)
+            inner = jnp.broadcast_to((self.prior.power + r) * jnp.eye(m), (len(u), m, m))
         else:
             own, inner = precision_of_state(lambda v: self.prior.plain(v, log_snr), u, log_snr, floor)
             total = jnp.einsum("bij,bj->bi", inner, own)

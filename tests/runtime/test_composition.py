@@ -49,7 +49,7 @@ def affine_rows(seed, n):
 
 
 class NormalPower(AbstractPrior):
-    """p = N(0, I) to the α: N(0, I/α), in closed form."""
+    """p = N(0, I) to the α: N(0, I/α), by the denoiser of any Gaussian."""
 
     size: int
     power: float
@@ -82,7 +82,8 @@ def test_gaussian_factors_are_exact(alpha, beta, n, compose, reach):
             make_rows(denoise, x, powers, jnp.broadcast_to(precision, (n, M, M))),
             make_rows(other, y, jnp.asarray(0.5), jnp.broadcast_to(other_precision, (3, M, M)), None, reach),
         ]
-        composed = compose(NormalPower(M, alpha), rows)
+        prior = (NormalPower if beta == "vector" else NormalPrior)(M, alpha)
+        composed = compose(prior, rows)
         b = alpha * np.eye(M) + float(jnp.sum(powers)) * information + 1.5 * other_information
         linear = information @ np.asarray(powers @ x) + 0.5 * other_information @ np.asarray(y.sum(0))
         exact = gaussian_denoiser(np.linalg.solve(b, linear), np.linalg.inv(b))
@@ -124,6 +125,24 @@ def test_errors_of_a_network_add_up_less_where_it_is_not_asked_of_clean_states()
         return np.sqrt(gap @ b @ gap)
 
     assert shift(REACH) < 0.8 < 0.95 < shift(np.inf)
+
+
+@pytest.mark.parametrize("compose", [gauss, jac, plain_sum])
+@pytest.mark.parametrize("alpha", [0.25, 4.0])
+def test_every_composition_starts_at_the_standard_normal(compose, alpha):
+    """Weights are relative to N(0, I), to which all factors go, and sum to one: not N(0, I/α), as where they sum to α.
+    The score is -u there whatever the powers; α alone, without rows, has the variance 1/α at the other end."""
+    with jax.enable_x64(True):
+        denoise, x, precision, _ = affine_rows(1, 7)
+        rows = make_rows(denoise, x, jnp.asarray(2.0), jnp.broadcast_to(precision, (7, M, M)))
+        u, level = jr.normal(jr.PRNGKey(0), (50, M), jnp.float64), jnp.asarray(-14.0)
+        a, s = signal_noise(level)
+        score = (a * compose(NormalPrior(M, alpha), [rows])(u, level) - u) / s**2
+        np.testing.assert_allclose(score, -u, atol=0.05)
+        alone = compose(NormalPrior(M, alpha), [])
+        clean = jnp.asarray(9.0)
+        a, s = signal_noise(clean)
+        np.testing.assert_allclose((a * alone(u, clean) - u) / s**2, -u / (a**2 / alpha + s**2), rtol=1e-9)
 
 
 @pytest.mark.parametrize("reach", [np.inf, REACH])
