@@ -1,7 +1,10 @@
 """What is said of a run by its figures: of compositions and correctors that did not do what they are for."""
 
+from pathlib import Path
+
 import pytest
 
+import bsi
 from bsi.jobs import composition, correct
 from tests.compiler.helpers import compiled
 
@@ -54,3 +57,21 @@ def test_of_modes_that_keep_their_shares(sample, info, help):
     program = compiled(MODEL)
     found = [each for each in correct.warnings(program, program.samples[sample], info) if each.code == "W0457"]
     assert len(found) == (help is not None) and all(help in each.help for each in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mean", "said"), [("theta", False), ("theta^2", True)])
+def test_rows_of_two_signs_are_no_gaussians(folder, mean, said):
+    """Eight rows of `theta` or of its square, of which no row tells the sign, by exact scores of 4 000 simulations."""
+    text = f"""bsi 1
+param theta : real
+prior p(theta) = normal(0, 1)
+likelihood f(x : real | theta) = normal({mean}, 0.3)
+observe obs : f[8] = simulate(theta = 1) {{ seed = 1 }}
+posterior post(theta) = p(theta) * f(obs | theta)
+train table = exact(p, f) {{ simulations = 4_000, seed = 1 }}
+sample s = dpmpp(post, table) {{ draws = 500, seed = 2 }}
+"""
+    Path("model.bsi").write_text(text)
+    run = bsi.load("model.bsi").run(folder / "out")
+    assert ("W0456" in [warning.code for warning in run.warnings]) == said, [job.info for job in run.jobs]
