@@ -57,6 +57,9 @@ def _point(point: dict[str, Any], width: int | None) -> Iterator[str]:
         yield from _wrapped(f"by weights, k̂: {', '.join(shapes)}", width)
     if drawn:
         yield from _wrapped(f"by new draws: {', '.join(drawn)}", width)
+    for component in point["components"]:
+        for why in component["ways"].get("resample", {}).get("lost", ()):
+            yield from _wrapped(f"not drawn at every power of {component['name']}: {why}", width)
 
 
 def _evidence(detail: dict[str, Any], width: int | None) -> Iterator[str]:

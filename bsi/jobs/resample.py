@@ -10,7 +10,7 @@ import numpy as np
 from bsi.compiler.ir import Expr, Posterior, Program, Sample, Sweep
 from bsi.compiler.sensitivity import Component
 from bsi.jobs.context import Context
-from bsi.jobs.points import Points
+from bsi.jobs.points import PointFailure, Points
 from bsi.jobs.sample import draw
 
 Params = dict[str, np.ndarray]  # by name, (n, *shape)
@@ -22,9 +22,9 @@ def draws_at_powers(
     components: Sequence[Component],
     points: Sequence[dict[str, float]],
     scales: Sequence[Sequence[float]],
-) -> list[list[Params | None]]:
+) -> list[list[Params | PointFailure]]:
     """Draws of `node` for every one of `points` of its sweeps and every row of `scales`, which multiplies the powers of
-    `components`, a number each; None where there are none: an improper power, or a solver that gave up.
+    `components`, a number each; or why there are none: an improper power, or a solver that gave up.
 
     Those of one point are made of the same noise, so that they differ by the powers and little else.
     """
@@ -34,8 +34,10 @@ def draws_at_powers(
     whole.points = [{**point, **dict(zip(names, row, strict=True))} for point in points for row in scales]
     draw(replace(context, program=program), node, whole)
     posterior = program.posteriors[node.posterior]
-    found = [whole.found.get(number) for number in range(len(whole.points))]
-    params = [None if one is None else {name: one[name] for name in posterior.params} for one in found]
+    params: list[Params | PointFailure] = [
+        {name: whole.found[number][name] for name in posterior.params} if number in whole.found else whole.lost[number]
+        for number in range(len(whole.points))
+    ]
     return [params[begin : begin + len(scales)] for begin in range(0, len(params), len(scales))]
 
 

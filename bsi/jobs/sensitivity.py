@@ -12,6 +12,7 @@ from bsi.compiler.sensitivity import POWERS, Component, components, has_density,
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import about
 from bsi.jobs.context import Context, Draws, grid, place
+from bsi.jobs.points import PointFailure
 from bsi.jobs.pointwise import log_component
 from bsi.jobs.resample import Params, draws_at_powers
 from bsi.runtime import sensitivity as scaling
@@ -94,24 +95,30 @@ def _drawn(
     scales = [(1.0,) * count]
     scales += [tuple(p if i == k else 1.0 for i in range(count)) for k in range(count) for p in powers]
 
-    def ways(found: list[Params | None]) -> list[Table]:
-        start, *rest = (None if params is None else _matrix({n: params[n] for n in names}, 1) for params in found)
+    def ways(found: list[Params | PointFailure]) -> list[Table]:
+        start, *rest = (x if isinstance(x, PointFailure) else _matrix({n: x[n] for n in names}, 1) for x in found)
         return [_moved(start, powers, rest[k * len(powers) : (k + 1) * len(powers)]) for k in range(count)]
 
     return [ways(found) for found in draws_at_powers(context, node, drawn, points, scales)]
 
 
-def _moved(start: np.ndarray | None, powers: list[float], tables: list[np.ndarray | None]) -> Table:
-    known = [(p, there) for p, there in zip(powers, tables, strict=True) if there is not None and start is not None]
+def _moved(start: np.ndarray | PointFailure, powers: list[float], tables: list[np.ndarray | PointFailure]) -> Table:
+    """`lost` says why there are no draws, at the first power that has none."""
+    lost = [str(one) for one in (start, *tables) if isinstance(one, PointFailure)][:1]
+    nothing = {"sensitivity": None, "standard_error": None, "powers": [], "distance": [], "lost": lost}
+    if isinstance(start, PointFailure):
+        return nothing
+    known = [(p, there) for p, there in zip(powers, tables, strict=True) if not isinstance(there, PointFailure)]
     near = [(p, there) for p, there in known if p in STEPS]
-    if start is None or not near:
-        return {"sensitivity": None, "standard_error": None, "powers": [], "distance": []}
+    if not near:
+        return nothing
     value, error = scaling.moved_slope(start, np.stack([x for _, x in near]), np.array([p for p, _ in near]))
     return {
         "sensitivity": value.tolist(),
         "standard_error": error.tolist(),
         "powers": [p for p, _ in known],
         "distance": [scaling.distance(start, x).tolist() for _, x in known],
+        "lost": lost,
     }
 
 
@@ -162,7 +169,8 @@ def warnings(program: Program, check: Check, info: Table) -> list[Diagnostic]:
         for component in table["components"]:
             name, way = component["name"], component["ways"].get(component["best"])
             if way is None:
-                found[name] = f"no draws could be had at powers of `{name}` next to 1"
+                why = "; ".join(component["ways"]["resample"]["lost"])
+                found[name] = f"no draws could be had at powers of `{name}` next to 1: {why}"
             elif way.get("pareto_k", 0.0) > scaling.GOOD:
                 shape = f"k̂ = {way['pareto_k']:.2f}, above {scaling.GOOD}"
                 found[name] = f"weights at powers of `{name}` next to 1 have {shape}"

@@ -120,6 +120,33 @@ def test_weights_and_new_draws_agree(folder):
     assert cli("report", "out").status == 0 and "Sensitivity" in (Path("out") / "report.html").read_text()
 
 
+HIERARCHY = """bsi 1
+dim group = 4
+param tau : real<lower = 0>
+param theta : real[group]
+prior p(tau, theta) = {
+  tau ~ half_cauchy(2)
+  theta ~ normal(0, tau)
+}
+likelihood f(y : real[group] | theta) = normal(theta, 1)
+observe obs : f = [3, -1, 0.5, 2]
+posterior post(tau, theta) = p(tau, theta) * f(obs | theta)
+sample ode = ddim(post) { route = guided, draws = 200, steps = 10, seed = 1 }
+check sensitivity(ode)
+check sensitivity(ode, method = resample)
+"""
+
+
+def test_why_a_hierarchy_is_not_drawn_at_other_powers(folder):
+    """`p^s` has no normaliser: `τ^(4 - 4s)` beside a tail of `τ^(-2s)` at infinity for s < 1, alone at 0 for s > 1."""
+    done = cli("run", write("m.bsi", HIERARCHY), "--out", "out")
+    assert done.status == 1, "a check without a value does not pass"
+    weighted, drawn = (detail("out", k)["points"][0]["components"][0] for k in (0, 1))
+    assert weighted["best"] == "psis" and drawn["best"] is None
+    assert "not drawn at every power of p: the prior to the power" in done.err
+    assert "W0452" in done.err and "next to 1: the prior to the power 0.5 is improper in" in done.err
+
+
 def test_tables_of_any_width():
     way = {"sensitivity": [0.2, 0.01], "pareto_k": 0.1}
     components = [
