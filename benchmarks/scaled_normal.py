@@ -17,7 +17,7 @@ Normal = tuple[float, float]  # mean and sd
 def closed(prior_mean: float, prior_power: float = 1.0, likelihood_power: float = 1.0) -> Normal:
     """The posterior at any powers."""
     a, b = prior_power, likelihood_power * len(ROWS) / SD**2
-    return (a * prior_mean + b * float(np.mean(ROWS))) / (a + b), (a + b) ** -0.5
+    return (a * prior_mean + b * sum(ROWS) / len(ROWS)) / (a + b), (a + b) ** -0.5
 
 
 def divergence(p: Normal, q: Normal, low: float, high: float) -> float:

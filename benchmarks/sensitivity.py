@@ -112,8 +112,9 @@ def _schools() -> dict[str, Any]:
     drawn = [again(point) for point in points[1:]]
     return {
         "labels": points[0]["labels"],
+        "not_drawn": [c["ways"]["resample"]["lost"] for c in points[1]["components"]],
         "weights": nuts.tolist(),
-        "by_draws": [np.where(np.isfinite(x), x, None).tolist() for x in drawn],
+        "by_draws": [[[v if np.isfinite(v) else None for v in row] for row in x.tolist()] for x in drawn],
         "diagnosis": points[0]["diagnosis"],
         "from_arviz": float(np.abs(nuts - table[["prior", "likelihood"]].to_numpy(float)).max()),
         "draws": float(np.nanmean(np.abs(drawn[0] - nuts))),
