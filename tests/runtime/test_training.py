@@ -253,6 +253,33 @@ def test_a_set_has_no_order():
         assert np.abs(embedded(True, *parts) - embedded(True, *moved)).max() > 1e-2
 
 
+def test_a_narrow_set_far_away_has_a_spread():
+    """Two sets of one mean, 3, and spreads of .02 and .04 are told apart about as well as means .02 apart; sums over
+    elements alone differ by the square of the spread."""
+    embed = SetArchitecture(width=8, depth=1, embed=16, row=(5, 1)).build(1, 5, jr.PRNGKey(2)).embed
+    spread = 0.02 * jnp.array([-1.0, 1.5, 0.5, -0.5, -0.5])
+    near, wide, moved = (embed(3.0 + row) for row in (spread, 2.0 * spread, spread + jnp.std(spread)))
+    assert jnp.linalg.norm(wide - near) > 0.2 * jnp.linalg.norm(moved - near)
+
+
+def test_a_fit_of_sets_is_the_same_in_any_order():
+    """Of a row of three numbers: its scores and moments, and the regression below both."""
+    net = SetArchitecture(width=8, depth=1, embed=4, row=(3,))
+
+    def simulate(key, n):
+        first, second = jr.split(key)
+        z = jr.normal(first, (n, 1))
+        return z, z + jnp.exp(z) * jr.normal(second, (n, 3))
+
+    fit, _ = train(Simulator(simulate, 1, 3), jr.PRNGKey(0), replace(SMALL, architecture=net))
+    fit = eqx.tree_at(lambda f: tuple(head.gate for head in f.heads), fit, (jnp.ones(()), jnp.ones(())))
+    x, u = jnp.array([0.3, -1.0, 2.0]), jnp.array([[0.5]])
+    told = [(fit.score.denoise(u, jnp.asarray(0.0), row), *fit.moments(row)) for row in (x, x[::-1], x + 0.1)]
+    for own, other, moved in zip(*told, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+        assert jnp.abs(own - moved).max() > 1e-4
+
+
 def test_shapes_and_sizes_are_known_before_anything_runs():
     fit, _ = train(LINEAR, jr.PRNGKey(0), SMALL)
     like = abstract_fit(2, 3, SMALL)
