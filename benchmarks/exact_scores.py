@@ -4,8 +4,10 @@ Three problems with a known posterior (the bimodal one by quadrature, the mixtur
 elliptic equation by NUTS), each a table, rows that are not in it and 10 000 draws against 10 000. Draws of the mixture
 that the table is, taken directly, are what every sampler of its score should give: the floor of DDIM.
 
-    python -m benchmarks.exact_scores PROBLEM SEED    measures one table: two to six minutes of a core
-    python -m benchmarks.exact_scores bias            bandwidth, simulations and dimension: five minutes
+    python -m benchmarks.exact_scores PROBLEM SEED    measures one table: four to six minutes of a core
+    python -m benchmarks.exact_scores samplers        their draws against those of the mixture itself: three minutes
+    python -m benchmarks.exact_scores bias            bandwidth, simulations and dimension: three minutes
+    python -m benchmarks.exact_scores million         memory and time of a million simulations: two minutes
     python -m benchmarks exact_scores                 prints what results/exact_scores has
 """
 
@@ -31,18 +33,18 @@ import numpy as np
 
 from benchmarks.figure import Figure
 from bsi.runtime.distill import STUDENT, DistillOptions, FlowMap, distill, exact_teacher
-from bsi.runtime.exact import ExactFit, ExactOptions, build
+from bsi.runtime.exact import ExactOptions, build
 from bsi.runtime.metrics import c2st, mean_error, sd_error, sliced_wasserstein
-from bsi.runtime.samplers import Ddim, DpmSolverPP
+from bsi.runtime.samplers import AbstractSampler, Ddim, DpmSolverPP, Heun
 from bsi.runtime.samplers.one_step import one_step
 from bsi.runtime.training import Table, TrainingOptions, train
 
 RESULTS = Path(__file__).parent / "results" / "exact_scores"
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SEEDS = (1, 2, 3)
 DRAWS, ROWS, REPEATS, DIRECTIONS = 10_000, 400, 3, 100
 PASSES = {"regression": (1,), "flow_map": (1, 4)}
 LEVEL = 0.9
+SAMPLERS = ((Ddim, 50), (Ddim, 100), (DpmSolverPP, 25), (DpmSolverPP, 50), (Heun, 25))
 _PARTS = 4  # in which chains run
 
 
@@ -142,8 +144,8 @@ def _timed(draw: Callable[[jax.Array], Any]) -> tuple[np.ndarray, float]:
 
 
 @eqx.filter_jit
-def _ddim(denoiser: Any, m: int, key: jax.Array) -> jax.Array:
-    return Ddim(50).sample(denoiser, key, (DRAWS, m))[0]
+def _drawn(sampler: AbstractSampler, denoiser: Any, m: int, key: jax.Array) -> jax.Array:
+    return sampler.sample(denoiser, key, (DRAWS, m))[0]
 
 
 def _errors(draws: np.ndarray, truth: np.ndarray, classify: bool = False) -> dict[str, float]:
@@ -184,7 +186,7 @@ def measured(problem_name: str, seed: int, steps: int, pairs: int, methods: Sequ
     m, at = z.shape[1], jnp.asarray(row, jnp.float32)
     given, rows = fit.given(at), jnp.asarray(new_x, jnp.float32)
 
-    ode = partial(_ddim, fit.condition(at), m)
+    ode = partial(_drawn, Ddim(50), fit.condition(at), m)
     direct = [np.asarray(fit.sample(jr.key(key), given, DRAWS)) for key in (11, 12)]
     exact, per_exact = _timed(ode)
     many = np.concatenate([np.asarray(fit.sample(jr.key(13), fit.given(part), 500)) for part in jnp.split(rows, 20)])
@@ -253,9 +255,26 @@ def _each(flow_map: FlowMap, rows: jax.Array, passes: int, key: jax.Array) -> ja
     return jax.lax.map(lambda pair: one_step(flow_map, pair[1], pair[0], 500, passes)[0], pairs)
 
 
+def samplers() -> dict[str, dict[str, float]]:
+    """W1 of every sampler's draws to draws of the mixture itself, and of two sets of these (`floor`); one row each."""
+    known = {f"{kind.__name__} {steps}": kind(steps) for kind, steps in SAMPLERS}
+    found = {}
+    for name, problem in PROBLEMS.items():
+        rng = np.random.default_rng(1)
+        z, x = problem.simulate(rng, 20_000)
+        row = jnp.asarray(problem.simulate(rng, 1)[1][0], jnp.float32)
+        fit, _ = build(z, x, jr.key(1), ExactOptions(), gaussian_prior=problem.gaussian_prior)
+        one, other = (np.asarray(fit.sample(jr.key(key), fit.given(row), DRAWS)) for key in (1, 2))
+        found[name] = {"floor": _w1(other, one)}
+        for label, sampler in known.items():
+            draws = _drawn(sampler, fit.condition(row), z.shape[1], jr.key(3))
+            found[name][label] = _w1(np.asarray(draws), one)
+    return found
+
+
 def bias() -> dict[str, Any]:
     """W1 of direct draws to the truth: by the bandwidth of params, the number of simulations,
-    and the dimensions of a mixture like the example's, means over seeds and three rows."""
+    and the dimensions of a mixture like the example's, each of five rows."""
     bandwidths, counts, dimensions = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, None), (1_000, 10_000, 100_000), (2, 5, 10)
     found: dict[str, Any] = {"bandwidth": {}, "simulations": {}, "dimension": {}}
     for name in ("bimodal", "gaussian_mixture"):
@@ -271,19 +290,14 @@ def bias() -> dict[str, Any]:
 
 
 def _distances(problem: Problem, n: int, bandwidth: float | None) -> list[float]:
+    rng = np.random.default_rng(1)
+    z, x = problem.simulate(rng, n)
+    fit, _ = build(z, x, jr.key(1), ExactOptions(bandwidth), gaussian_prior=True)
     values = []
-    for seed in SEEDS:
-        rng = np.random.default_rng(seed)
-        z, x = problem.simulate(rng, n)
-        fit, _ = build(z, x, jr.key(seed), ExactOptions(bandwidth), gaussian_prior=True)
-        for row in problem.simulate(np.random.default_rng(100), 3)[1]:
-            values.append(_distance(fit, row, problem.truth(row, DRAWS, rng)[0], seed))
+    for row in problem.simulate(np.random.default_rng(100), 5)[1]:
+        draws = fit.sample(jr.key(1), fit.given(jnp.asarray(row, jnp.float32)), DRAWS)
+        values.append(_w1(np.asarray(draws), problem.truth(row, DRAWS, rng)[0]))
     return values
-
-
-def _distance(fit: ExactFit, row: np.ndarray, truth: np.ndarray, seed: int) -> float:
-    draws = fit.sample(jr.key(seed), fit.given(jnp.asarray(row, jnp.float32)), DRAWS)
-    return _w1(np.asarray(draws), truth)
 
 
 def million() -> dict[str, float]:
@@ -295,9 +309,12 @@ def million() -> dict[str, float]:
     fit, _ = build(z, x, jr.key(0), ExactOptions(), gaussian_prior=problem.gaussian_prior)
     built = time.perf_counter() - began
     row = jnp.asarray(x[0])
-    _, per_draw = _timed(partial(_ddim, fit.condition(row), 6))
+    _, per_draw = _timed(partial(_drawn, Ddim(50), fit.condition(row), 6))
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"gib_before": before / 2**20, "gib": after / 2**20, "seconds_of_table": built, "microseconds": per_draw}
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {"samplers": samplers, "bias": bias, "million": million}
 
 
 def kept() -> dict[str, Any]:
@@ -314,6 +331,9 @@ def measure() -> Iterator[Figure]:
     for axis, cases in found.get("bias", {}).items():
         for case, values in cases.items():
             yield Figure(f"bias by {axis}: {case}, W1", values, "", "sd")
+    for name, cases in found.get("samplers", {}).items():
+        for case, value in cases.items():
+            yield Figure(f"{name}, table of 20 000, {case} to draws of the mixture itself, W1", [value], "floor", "sd")
     for what, value in found.get("million", {}).items():
         yield Figure(f"a table of 10⁶, {what.replace('_', ' ')}", [value], "24 GiB" if what == "gib" else "")
 
@@ -349,7 +369,7 @@ def _at(run: dict[str, Any], path: tuple[str, ...]) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=[*PROBLEMS, "bias", "million"])
+    parser.add_argument("part", choices=[*PROBLEMS, *PARTS])
     parser.add_argument("seed", type=int, nargs="?", default=1)
     parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--pairs", type=int, default=8_192)
@@ -361,5 +381,5 @@ if __name__ == "__main__":
         name = f"{asked.part}_{asked.seed}"
         result = measured(asked.part, asked.seed, asked.steps, asked.pairs, asked.methods)
     else:
-        name, result = asked.part, bias() if asked.part == "bias" else million()
+        name, result = asked.part, PARTS[asked.part]()
     (asked.out / f"{name}.json").write_text(json.dumps(result, indent=1))
