@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from bsi.compiler import posteriors
 from bsi.compiler.environment import Environment
 from bsi.compiler.fold import references
 from bsi.compiler.ir import Expr, Law, Likelihood, Prior, Program, Simulated
@@ -16,6 +17,10 @@ from bsi.dsl import ast
 
 # Laws whose `scale` is a standard deviation (or the like), where others write a variance.
 SCALED = frozenset({"normal", "lognormal", "half_normal", "truncated_normal", "student_t", "half_student_t"})
+
+# Arguments that move a law to another place and leave the integral of its powers as it is; but not of these laws.
+PLACES = ("loc", "mean")
+UNMOVED = frozenset({"lognormal", "truncated_normal", "beta_proportion", "projected_normal", "neg_binomial"})
 
 
 def params_without_prior(env: Environment, program: Program) -> None:
@@ -173,4 +178,40 @@ def matrices_of_two_sizes(env: Environment, program: Program) -> None:
             )
 
 
-LINTS = (params_without_prior, unused_givens, idle_params, squared_scales, equal_seeds, matrices_of_two_sizes)
+def powers_of_hierarchies(env: Environment, program: Program) -> None:
+    """W0450: the integral of a law's power depends on all that is no mere place, and so do the params that set it."""
+    for declaration in env.all(ast.Posterior):
+        for factor, written in zip(program.posteriors[declaration.name.id].factors, declaration.factors, strict=True):
+            powers = posteriors.power_values(env, factor.power) or ()
+            if factor.kind != "prior" or not env.is_own(declaration) or all(power in (0, 1) for power in powers):
+                continue
+            for name, above in _governed(program.priors[factor.law]):
+                env.report.add(
+                    "W0450",
+                    f"a power of `{factor.law}` also weighs {listed(above)}, by the integral of the law of `{name}`",
+                    written.power or written,
+                    help=f"draw `{name}` by a law of its own, and bring {listed(above)} in where it is used; or allow "
+                    "this, if the power is meant for the whole density",
+                )
+                break
+
+
+def _governed(prior: Prior) -> Iterator[tuple[str, list[str]]]:
+    """Draws whose laws have other params of the prior in them, but for a place, and which."""
+    for draw in prior.draws:
+        place = () if draw.law.name in UNMOVED else PLACES
+        shape = [value for name, value in draw.law.arguments if name not in place]
+        inside = set().union(*map(references, shape), *map(_references, draw.law.components)) & set(prior.params)
+        if inside:
+            yield draw.target, sorted(inside)
+
+
+LINTS = (
+    params_without_prior,
+    unused_givens,
+    idle_params,
+    squared_scales,
+    equal_seeds,
+    matrices_of_two_sizes,
+    powers_of_hierarchies,
+)

@@ -53,6 +53,15 @@ def changed(old: str, new: str) -> str:
          .replace("obs | mu, tau", "obs | tau").replace("= normal(mu, tau)", "= normal(0, tau)"), []),
         (changed("| mu, tau) =", "| tau) =").replace("obs | mu, tau", "obs | tau")
          .replace("= normal(mu, tau)", "= normal(0, tau)"), ["W0420"]),
+        # a power of a hierarchy, whose normaliser has params in it; places have none, and 0 and 1 are no powers
+        *((changed("mu ~ normal(0, 1); tau ~ half_normal(1)", f"tau ~ half_normal(1); mu ~ {law}")
+           .replace("p(mu, tau) *", f"p(mu, tau)^{power} *"), expected)
+          for law, power, expected in (
+              ("normal(0, tau)", 0.5, ["W0450"]), ("normal(0, 2 * tau)", 0, ["W0403"]), ("normal(0, tau)", 1, []),
+              ("normal(tau, 1)", 2, []), ("lognormal(tau, 1)", 2, ["W0450"]), ("normal(0, 1)", 0.5, []),
+              ("mixture([0.5, 0.5], normal(0, 1), normal(0, tau))", 2, ["W0450"]))),
+        (changed("mu ~ normal(0, 1); tau ~ half_normal(1)", "tau ~ half_normal(1); mu ~ normal(0, tau)")
+         .replace("p(mu, tau) *", "p(mu, tau)^alpha *") + "sweep alpha in [0.5, 1]\n", ["W0450"]),
         # no data at all: the prior is what is asked for
         (changed(" * f(obs | mu, tau)", "").replace("observe", "# bsi: allow W0401\nobserve"), []),
         # params without a prior, once
