@@ -1,12 +1,10 @@
-"""Writes sections.npz: `velocity`, 2 000 sections of dipping, faulted layers in km/s, `truth`, one more, and `image`,
-what is seen of it. `python make_data.py 64` makes them of 64 cells a side."""
+"""Writes sections.npz: `velocity`, 2 000 sections of dipping, faulted layers in km/s, and `truth`, one more.
+`python make_data.py 64` makes them of 64 cells a side."""
 
 import sys
 from pathlib import Path
 
-import jax
 import numpy as np
-from shooting import migrated
 
 LOWER, UPPER, UNIT = 1.5, 4.5, 0.02  # km/s: bounds, and the distance of two levels
 SECTIONS = 2_000
@@ -29,9 +27,7 @@ def main():
     rng = np.random.default_rng(0)
     velocity = np.stack([section(rng, size) for _ in range(SECTIONS + 1)])
     velocity = (LOWER + UNIT * np.round((velocity - LOWER) / UNIT)).astype(np.float32)
-    image = np.asarray(jax.jit(migrated)(velocity[-1], jax.random.key(0)))
-    file = Path(__file__).with_name("sections.npz")
-    np.savez_compressed(file, velocity=velocity[:-1], truth=velocity[-1], image=image)
+    np.savez_compressed(Path(__file__).with_name("sections.npz"), velocity=velocity[:-1], truth=velocity[-1])
 
 
 if __name__ == "__main__":
