@@ -41,7 +41,7 @@ from bsi.runtime.store import Store
 RESULTS = Path(__file__).parent / "results" / "tall_tasks"
 ROWS = (1, 8, 14, 22, 30)
 SIMULATIONS, DRAWS = 30_000, 1_000
-KINDS = {"gauss": "", "corrected": ", correct = mala { steps = 200 }"}
+KINDS = {"gauss": "", "sampled": ", covariance = sampled", "corrected": ", correct = mala { steps = 200 }"}
 PROJECTIONS = 200
 _SHARE = 0.5  # of effective particles, to which each step of the annealing goes
 _MOVES = 20  # steps of mala after each
@@ -56,7 +56,7 @@ _SHAPE = 0.5  # Pareto's k̂ of weights with a variance
 @dataclass(frozen=True)
 class Task:
     """`signs`: working coordinates whose sign no row tells. `published`: sliced Wasserstein by n, in units of params
-    or, where `scaled`, of posterior sds; `aims` ours; `settle`: steps of mala at the end of truth; `corrected`: measure
+    or, where `scaled`, of posterior sds alone; `aims` ours; `settle`: steps of mala at the end of truth; `corrected`: measure
     draws moved by mala as well, for which every step solves the equations of every draw, forwards and backwards."""
 
     params: tuple[str, ...]
@@ -69,13 +69,13 @@ class Task:
 
     @property
     def kinds(self) -> dict[str, str]:
-        return KINDS if self.corrected else {"gauss": KINDS["gauss"]}
+        return {name: options for name, options in KINDS.items() if self.corrected or name != "corrected"}
 
 
 TASKS = {
     "slcp": Task(("theta",), (2, 3), ((8, 0.363), (30, 0.397)), ((8, 0.33), (30, 0.36)), settle=1_000, corrected=True),
     "lotka_volterra": Task(("rate",), (), ((30, 2.5),), ((30, 0.5),), scaled=True),
-    "sir": Task(("contact", "recovery")),
+    "sir": Task(("contact", "recovery"), scaled=True),
 }
 
 
@@ -245,10 +245,12 @@ def measure() -> Iterator[Figure]:
         published, aims = dict(task.published), dict(task.aims)
         for kind in (*task.kinds, "floor"):
             for place, n in enumerate(ROWS):
-                each = [theta["rows"][place][kind] for theta in thetas]
+                each = [theta["rows"][place][kind] for theta in thetas if kind in theta["rows"][place]]
+                if not each:
+                    continue
                 lost = sum(one.get("not_finite", 0.0) for one in each) / len(each)
                 target = f"≤ {aims[n]}; published {published[n]}" if n in aims else ""
-                for unit, label in (("raw", "sliced W"), ("sd", "sliced W in posterior sds")):
+                for unit, label in (("raw", "sliced W"), ("sd", "sliced W in posterior sds"))[task.scaled :]:
                     values = [one[unit] for one in each if unit in one]
                     own = target if (unit == "sd") == task.scaled and kind != "floor" else ""
                     what = f"{name}, n = {n}, {kind}, {label}" + (f", {lost:.1%} not finite" if lost else "")
