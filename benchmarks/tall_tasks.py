@@ -56,8 +56,9 @@ _SHAPE = 0.5  # Pareto's k̂ of weights with a variance
 @dataclass(frozen=True)
 class Task:
     """`signs`: working coordinates whose sign no row tells. `published`: sliced Wasserstein by n, in units of params
-    or, where `scaled`, of posterior sds alone; `aims` ours; `settle`: steps of mala at the end of truth; `corrected`: measure
-    draws moved by mala as well, for which every step solves the equations of every draw, forwards and backwards."""
+    or, where `scaled`, of posterior sds alone; `aims` ours; `settle`: steps of mala at the end of truth; `corrected`:
+    measure draws moved by mala as well, for which every step solves the equations of every draw, forwards and
+    backwards."""
 
     params: tuple[str, ...]
     signs: tuple[int, ...] = ()
