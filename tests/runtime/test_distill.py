@@ -73,14 +73,14 @@ def test_one_step_learns_two_modes(fitted, method, left):
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "steps"), [("regression", 1), ("flow_map", 1), ("flow_map", 4)])
 def test_draws_by_quadrature(fitted, method, steps):
-    """4 000 steps of a net of width 64: |z| of 4 000 draws given x = 1 within two sds of a mode (.05) in W1, a tenth of
-    the whole law's; the weight of the modes within .06."""
+    """4 000 steps of a net of width 64: W1 of |z| of 4 000 draws given x = 1 in sds of a mode, a twentieth of the whole
+    law's (.5 to .8 here, 1.6 by squared error), draws between the modes, and the weight of these within .06."""
     training = TrainingOptions(architecture=ResMlpArchitecture(width=64, depth=2), steps=4_000, batch=256)
     found, _ = distill(exact_teacher(fitted), jr.key(1), DistillOptions(method, rows=4_096, training=training))
     assert found is not None
     z = np.asarray(one_step(found, jnp.array([1.0]), jr.key(2), 4_000, steps)[0])[:, 0]
-    assert distance(np.abs(z), lambda g: norm.pdf(g) * norm.pdf(1.0, g**2, 0.1)) < 2.0
-    assert abs(np.mean(z > 0) - 0.5) < 0.06
+    assert distance(np.abs(z), lambda g: norm.pdf(g) * norm.pdf(1.0, g**2, 0.1)) < 1.2
+    assert np.mean(np.abs(z) < 0.6) < 0.045 and abs(np.mean(z > 0) - 0.5) < 0.06
 
 
 @pytest.mark.slow
