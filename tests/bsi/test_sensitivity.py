@@ -263,7 +263,7 @@ likelihood f(x : int | rate) = poisson(rate)
 observe obs : f[3] = [4, 7, 2]
 sweep lambda in [(i / 12)^3 for i in 13]
 posterior warm(rate) = p(rate) * f(obs | rate)^(lambda / 2)
-sample ref = nuts(warm) { draws = 1_000, seed = 1 }
+sample ref = nuts(warm) { draws = 2_000, seed = 1 }
 check evidence(ref)
 """
     from scipy.stats import gamma, poisson
