@@ -19,7 +19,7 @@ def drawn(composed, m):
     return {name: float(value) for name, value in spread(composed, z).items()}
 
 
-@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (0.25, 4.0)])
+@pytest.mark.parametrize(("alpha", "beta"), [pytest.param(1.0, 1.0, marks=pytest.mark.slow), (0.25, 4.0)])
 def test_gaussian_factors_are_as_wide_as_assumed(alpha, beta):
     """At any powers, of 1 000 draws and 50 steps (which leave .95 of an sd)."""
     denoise, x, precision, _ = affine_rows(3, 6)
@@ -46,6 +46,7 @@ def of_two_modes(places):
     return gauss(NormalPrior(1), [rows])
 
 
+@pytest.mark.slow
 def test_rows_that_share_one_mode_leave_less_than_assumed():
     """Two modes a row, of which all share one: the product is that mode, and much narrower than rows make believe."""
     found = drawn(of_two_modes([2.0, -2.0, 1.6, -1.6]), 1)
