@@ -111,7 +111,8 @@ def test_the_benchmark_of_sets_asks_what_is_allowed(name: str) -> None:
     assert bsi.check(text, str(ROOT / "examples" / "sbibm" / "benchmark.bsi")) == []
 
 
-@pytest.mark.parametrize("name", ["sir", pytest.param("slcp", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sir", "slcp"])
 def test_truth_of_sets_is_the_reference_where_there_is_one(name: str) -> None:
     """By weights of a Gaussian, and by particles where there are modes. Two samples of 2 000 reference draws are
     .05 sds apart, in SLCP without the signs, which are exact; draws that are too narrow by a fifth are told apart."""

@@ -67,15 +67,13 @@ class NormalPower(AbstractPrior):
 
 @pytest.mark.parametrize("alpha", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("beta", [0.25, 1.0, 4.0, "vector"])
-@pytest.mark.parametrize(
-    ("n", "compose", "reach"),
-    [(1, gauss, np.inf), (7, gauss, np.inf), (300, gauss, np.inf), (7, jac, np.inf), (7, gauss, 0.5)],
-)
-def test_gaussian_factors_are_exact(alpha, beta, n, compose, reach):
-    """Two likelihoods, one of them always at power ½ with three rows, also if its denoiser is asked up to the noise of
-    its own posterior alone."""
+@pytest.mark.parametrize(("n", "compose"), [(1, gauss), (7, gauss), (300, gauss), (7, jac)])
+def test_gaussian_factors_are_exact(alpha, beta, n, compose):
+    """Two likelihoods, one of them always at power ½ with three rows; at n = 1 that one's denoiser is asked up to about
+    the noise of its own posterior alone."""
     with jax.enable_x64(True):
         powers = jnp.linspace(0.0, 2.0, n) if beta == "vector" else jnp.full(n, beta)
+        reach = 0.5 if n == 1 else np.inf
         denoise, x, precision, information = affine_rows(1, n)
         other, y, other_precision, other_information = affine_rows(2, 3)
         rows = [
@@ -128,8 +126,7 @@ def test_errors_of_a_network_add_up_less_where_it_is_not_asked_of_clean_states()
 
 
 @pytest.mark.parametrize("compose", [gauss, jac, plain_sum])
-@pytest.mark.parametrize("alpha", [0.25, 4.0])
-def test_every_composition_starts_at_the_standard_normal(compose, alpha):
+def test_every_composition_starts_at_the_standard_normal(compose, alpha=0.25):
     """Weights are relative to N(0, I), to which all factors go, and sum to one: not N(0, I/α), as where they sum to α.
     The score is -u there whatever the powers; α alone, without rows, has the variance 1/α at the other end."""
     with jax.enable_x64(True):
