@@ -18,7 +18,7 @@ from typing import Any
 
 from bsi.dsl.span import Source, Span
 
-IR_VERSION = 2  # part of every key: raise it when the same program would compute other results
+IR_VERSION = 3  # part of every key: raise it when the same program would compute other results
 UNKEYED: Mapping[str, bool] = {"key": False}  # field metadata: shown to people, never part of a key
 
 
