@@ -50,7 +50,9 @@ class Rows(eqx.Module):
         a, s = signal_noise(log_snr)
         level = jnp.minimum(log_snr, jnp.log(self.reach))
         held_a, held_s = signal_noise(level)
-        held_u, held_r = held_a / a * u, jnp.minimum(r, self.reach)
+        known = jnp.where(level < log_snr, a, 1.0)  # a belief starts at a = 0
+        held_u = jnp.where(level < log_snr, held_a / known, 1.0) * u
+        held_r = jnp.minimum(r, self.reach)
 
         def chunk(x: PyTree[Array], powers: Array, information: Array) -> Array:
             shift = self._shift(held_u, level, x)
@@ -58,7 +60,7 @@ class Rows(eqx.Module):
             return total + (1.0 + held_r) * jnp.einsum("n,nbi->bi", powers, shift)
 
         information = jnp.einsum("n,nij->ij", self.powers, self.information)
-        return self._over_chunks(chunk, len(u)) + (s**2 - held_s**2) / a * u @ information
+        return self._over_chunks(chunk, len(u)) + (s**2 - held_s**2) / known * u @ information
 
     def plain(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
         """`Σ β_i (θ̂_i - a u)`."""

@@ -42,7 +42,7 @@ def affine_rows(seed, n):
     def denoise(u, log_snr, x):
         a, s = signal_noise(log_snr)
         r = a**2 / s**2
-        target = x @ jnp.asarray(information) + (r / a) * u
+        target = x @ jnp.asarray(information) + a / s**2 * u
         return target @ jnp.linalg.inv(jnp.asarray(precision) + r * jnp.eye(M))
 
     return denoise, jnp.asarray(x), jnp.asarray(precision), information
@@ -283,6 +283,17 @@ def test_powers_are_traced():
     for alpha, beta in [(1.0, 1.0), (0.5, 2.0), (4.0, 0.0)]:
         run(jnp.asarray(alpha), jnp.asarray(beta), jnp.ones((4, M)))
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize("reach", [np.inf, REACH])
+def test_a_belief_that_knows_nothing_guesses_the_mean_given_all_rows(reach):
+    with jax.enable_x64(True):
+        denoise, x, precision, information = affine_rows(1, 7)
+        rows = make_rows(denoise, x, jnp.ones(()), jnp.broadcast_to(precision, (7, M, M)), None, reach)
+        u = jr.normal(jr.PRNGKey(0), (20, M), jnp.float64)
+        guess = gauss(NormalPrior(M), [rows])(u, jnp.asarray(-jnp.inf))
+        mean = np.linalg.solve(np.eye(M) + 7 * information, information @ np.asarray(x.sum(0)))
+        np.testing.assert_allclose(guess, np.broadcast_to(mean, u.shape), atol=1e-9)
 
 
 @pytest.mark.parametrize("make", [temper, tilt])
