@@ -169,7 +169,7 @@ def test_every_chunk_runs_the_same_program():
 @pytest.mark.parametrize(
     "objective",
     [
-        pytest.param(SMALL.objective, id="score"),
+        pytest.param(SMALL.objective, id="score", marks=pytest.mark.slow),  # tests/bsi/test_resume.py kills a process
         pytest.param(LikelihoodBound(Elbo()), id="bsi", marks=pytest.mark.slow),
     ],
 )
