@@ -129,17 +129,15 @@ def _resolved(env: Environment, found: Laws, options: Options) -> Options:
 
 def _table_rows(env: Environment, found: Laws, simulations: int | None) -> int | None:
     """Size of the table of params and rows that a fit learns from; None of fresh simulations, and of a prior alone."""
-    law = env.declarations.get(found.likelihood or "")
-    likelihood = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    likelihood = likelihood_laws.named(env, found.likelihood)
     return likelihood.learned.rows if likelihood and likelihood.learned else simulations
 
 
 def _outside_jax(env: Environment, found: Laws) -> Simulator | None:
     """A Python simulator that the laws call and JAX cannot trace."""
-    prior, law = (env.declarations.get(name or "") for name in (found.prior, found.likelihood))
+    prior = env.declarations.get(found.prior)
     first = prior_laws.prior(env, prior) if isinstance(prior, ast.Prior) else None
-    second = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
-    return outside_jax((first, second))
+    return outside_jax((first, likelihood_laws.named(env, found.likelihood)))
 
 
 def learned_prior(env: Environment, name: str) -> Prior | None:

@@ -32,6 +32,12 @@ def likelihood(env: Environment, declaration: ast.Likelihood) -> Likelihood | No
     return env.once("likelihood", declaration.name.id, lambda: _likelihood(env, declaration))
 
 
+def named(env: Environment, name: str | None) -> Likelihood | None:
+    """The likelihood of this name, if there is one and it is sound."""
+    declaration = env.declarations.get(name or "")
+    return likelihood(env, declaration) if isinstance(declaration, ast.Likelihood) else None
+
+
 def _likelihood(env: Environment, declaration: ast.Likelihood) -> Likelihood | None:
     if isinstance(declaration.law, ast.Learned):
         return learned.likelihood(env, declaration, declaration.law)

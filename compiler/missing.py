@@ -77,8 +77,7 @@ def settled(env: Environment, likelihood: str | None, options: Options) -> Optio
     given = dict(options)
     if given.get("missing") != "auto":
         return options
-    law = env.declarations.get(likelihood or "")
-    sound = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    sound = likelihood_laws.named(env, likelihood)
     sets = [observe for observe in env.all(ast.Observe) if observe.likelihood.id == likelihood]
     declared = any(marker(env, observe) is not None for observe in sets)
     parts = sound is not None and math.prod(sound.shape) > 1

@@ -44,8 +44,7 @@ def network(
 
 def _default(env: Environment, likelihood: str | None) -> Net:
     """A net of sets where the elements of a row are alike."""
-    law = env.declarations.get(likelihood or "")
-    found = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    found = likelihood_laws.named(env, likelihood)
     alike = found is not None and exchangeable.is_set(found)
     return configure.default_net(exchangeable.NET if alike else configure.DEFAULT_NET)
 
@@ -99,8 +98,7 @@ def _of_images(env: Environment, prior: Prior, likelihood: str | None, at: ast.N
 
 def _row(env: Environment, likelihood: str | None) -> tuple[int, ...] | None:
     """The shape of a likelihood's rows."""
-    law = env.declarations.get(likelihood or "")
-    found = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    found = likelihood_laws.named(env, likelihood)
     return found.shape if found else None
 
 

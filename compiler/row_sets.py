@@ -65,8 +65,7 @@ def possible(env: Environment, given: ast.Options, asks: str, prior: str, likeli
     if rows == 1:
         return True
     why = help = ""
-    law = env.declarations.get(likelihood or "")
-    found = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    found = likelihood_laws.named(env, likelihood)
     if likelihood is None:
         why, help = f"`{prior}` alone has none", "remove it"
     elif found is not None and found.learned:
@@ -80,8 +79,7 @@ def possible(env: Environment, given: ast.Options, asks: str, prior: str, likeli
 
 def network(env: Environment, likelihood: str, chosen: Net, place: ast.Node, rows: int) -> Net | None:
     """The net of a fit of sets, with the shape of a set; None after a report of one that sees an order."""
-    law = env.declarations.get(likelihood)
-    found = likelihood_laws.likelihood(env, law) if isinstance(law, ast.Likelihood) else None
+    found = likelihood_laws.named(env, likelihood)
     labels = dict(chosen.options).get("labels", False)
     if chosen.kind != NET or labels:
         what = "with labels tells its elements apart" if labels else "sees them in an order"
