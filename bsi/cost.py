@@ -125,7 +125,7 @@ def _reference(program: Program, sample: Sample) -> dict[str, Any]:
 def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     options: dict[str, Any] = dict(sample.options)
     posterior = program.posteriors[sample.posterior]
-    rows = sum(program.observations[f.observation].rows for f in posterior.factors if f.observation)
+    rows = program.rows_of(posterior)
     if sample.method == METHOD:
         rows = 0  # a pass sees all of them
     points = _points(program, sample)

@@ -83,7 +83,7 @@ def points_at_once(program: Program, lowered: LoweredModel, node: Sample) -> int
         return 1  # a table takes as many draws at once as fit
     draws, posterior = dict(node.options)["draws"], program.posteriors[node.posterior]
     size = sum(math.prod(program.params[name].shape) for name in posterior.params)
-    rows = sum(program.observations[f.observation].rows for f in posterior.factors if f.observation)
+    rows = program.rows_of(posterior)
     states = draws * max(1, min(rows, STATES // draws))
     one = max(_NUMBERS * 4 * states * max(size, 1), _passes(program, lowered, node))
     return max(1, int(_SHARE * device_memory() // one))

@@ -345,6 +345,10 @@ class Program:
         """The file itself; the other `sources` are those that it imports."""
         return next(iter(self.sources.values()))
 
+    def rows_of(self, posterior: Posterior) -> int:
+        """How many rows all observation sets of a posterior have."""
+        return sum(self.observations[f.observation].rows for f in posterior.factors if f.observation)
+
     def node(self, name: str) -> Any:
         """The declaration `name`, of whatever kind."""
         for table in (self.params, self.data, self.priors, self.likelihoods, self.observations, self.posteriors):

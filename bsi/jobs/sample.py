@@ -151,7 +151,7 @@ class _Work:
     def __init__(self, context: Context, node: Sample, points: Points):
         self.node, self.points, self.options = node, points, dict(node.options)
         self.lowered, self.posterior = context.lowered, context.program.posteriors[node.posterior]
-        rows = sum(context.program.observations[f.observation].rows for f in self.posterior.factors if f.observation)
+        rows = context.program.rows_of(self.posterior)
         self.target = composed(context, node, Passes(context.progress, rows))
         self.at_once = points_at_once(context.program, context.lowered, node)
         coordinates = self.target.coordinates

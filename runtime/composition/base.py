@@ -69,7 +69,7 @@ def product(
     total = prior.precision()
     projected, shortfall = jnp.asarray(0, jnp.int32), jnp.zeros(())
     for one in rows:
-        total = total + jnp.einsum("n,nij->ij", one.powers, one.information)
+        total = total + one.together()
         projected, shortfall = projected + one.projected, jnp.maximum(shortfall, one.shortfall)
     values, basis = jnp.linalg.eigh(0.5 * (total + total.T))
     repaired, deficit = jnp.sum(values < NUGGET).astype(jnp.int32), below_zero(values)

@@ -59,8 +59,11 @@ class Rows(eqx.Module):
             total = jnp.einsum("n,nij,nbj->bi", powers, information, shift)
             return total + (1.0 + held_r) * jnp.einsum("n,nbi->bi", powers, shift)
 
-        information = jnp.einsum("n,nij->ij", self.powers, self.information)
-        return self._over_chunks(chunk, len(u)) + (s**2 - held_s**2) / known * u @ information
+        return self._over_chunks(chunk, len(u)) + (s**2 - held_s**2) / known * u @ self.together()
+
+    def together(self) -> Float[Array, "m m"]:
+        """`Σ β_i (C_i⁻¹ - I)`."""
+        return jnp.einsum("n,nij->ij", self.powers, self.information)
 
     def plain(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
         """`Σ β_i (θ̂_i - a u)`."""
