@@ -278,11 +278,11 @@ def emit_file(file: Path, stage: str, values: Sequence[str]) -> int:
 
 
 def report_again(folder: Path) -> int:
+    from bsi.failure import no_results
     from bsi.reporting import write_report
 
     if not (folder / "checks.json").is_file():
-        wrong = Diagnostic("E0009", f"`{folder}` holds no results", help="name the folder that `bsi run` wrote")
-        terminal.show_diagnostics([wrong], {})
+        terminal.show_diagnostics([no_results(folder)], {})
         return WRONG_MODEL
     terminal.say(f"wrote {write_report(folder)}")
     return OK

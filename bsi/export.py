@@ -23,7 +23,7 @@ from bsi.compiler.passes import smoke, with_seeds
 from bsi.compiler.plan import plan
 from bsi.dsl.diagnostic import BsiError, Diagnostic
 from bsi.dsl.span import Source
-from bsi.failure import about
+from bsi.failure import about, no_results
 from bsi.jobs.context import FIT, Context
 from bsi.runtime.distill import Measure
 from bsi.runtime.export import archive, portable
@@ -115,8 +115,7 @@ def _lock(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         lock = {}
     if "file" not in lock:
-        help = "name the folder that `bsi run` wrote"
-        raise NotExported([Diagnostic("E0009", f"`{folder}` holds no results", help=help)])
+        raise NotExported([no_results(folder)])
     return lock
 
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from bsi.execute import Run
 
 
+def no_results(folder: Path) -> Diagnostic:
+    """Of a folder that no run has written."""
+    return Diagnostic("E0009", f"`{folder}` holds no results", help="name the folder that `bsi run` wrote")
+
+
 class JobFailure(Exception):
     """A job that could not finish. What other jobs computed is kept."""
 

@@ -139,8 +139,7 @@ def _sets(env: Environment, posterior: Posterior, likelihood: str) -> Iterable[O
 def has_marginals(env: Environment, method: ast.Call, posterior: Posterior) -> bool:
     """Whether a reference can leave the holes of all sets out of its density exactly; reports a law where it cannot."""
     for factor in posterior.factors:
-        declaration = env.declarations.get(factor.law)
-        found = likelihood_laws.likelihood(env, declaration) if isinstance(declaration, ast.Likelihood) else None
+        found = likelihood_laws.named(env, factor.law)
         law = found.draws[-1].law if found and found.explicit else None
         for observation in _sets(env, posterior, factor.law) if law else ():
             assert law is not None
