@@ -213,7 +213,7 @@ def measured(problem_name: str, seed: int, steps: int, pairs: int, methods: Sequ
                      gaussian_prior=problem.gaussian_prior)  # fmt: skip
     assert score is not None
     seconds = time.perf_counter() - began
-    learned, per_learned = _timed(partial(_dpmpp, score.score, at, m))
+    learned, per_learned = _timed(partial(_drawn, DpmSolverPP(20), score.score.condition(at), m))
     found["trained"] = _errors(learned, truth, classify=True) | {"microseconds": per_learned, "seconds": seconds}
     return {
         "problem": problem_name,
@@ -232,15 +232,6 @@ def measured(problem_name: str, seed: int, steps: int, pairs: int, methods: Sequ
         "coverage": coverage,
         "errors": found,
     }
-
-
-@eqx.filter_jit
-def _dpmpp(score: Any, row: jax.Array, m: int, key: jax.Array) -> jax.Array:
-    return DpmSolverPP(20).sample(partial(_given, score, row), key, (DRAWS, m))[0]
-
-
-def _given(score: Any, row: jax.Array, u: jax.Array, log_snr: jax.Array) -> jax.Array:
-    return score.denoise(u, log_snr, jnp.broadcast_to(row, (*u.shape[:-1], len(row))))
 
 
 @eqx.filter_jit
