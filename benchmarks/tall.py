@@ -1,14 +1,14 @@
 """Posteriors of many rows: error against n of every composition, from exact scores and from trained ones.
 
-Toys are those of arXiv 2404.07593, §4.1 (m = 10): the exact score of every row, as it is or with an error of 1e-2 in
-the predicted noise, that of a random network with outputs in [-1, 1]; truth in closed form. The trained model has two
-params with a curved, exponential mean; truth by quadrature on a grid. All errors are in posterior sds, but for those
-beside what is published: its unit is that of the params, its distance the largest of all directions, less that of two
-sets of 1 000 exact draws (`treat_gaussian_data.py` of the paper's code). A posterior sd of 90 rows is .05 to .3 there.
+Toys are those of arXiv 2404.07593, §4.1, of m = 2 to 32 params: the exact score of every row, as it is or with an error
+of 1e-2 in the predicted noise, that of a random network with outputs in [-1, 1]; truth in closed form. The trained model
+has two params with a curved, exponential mean; truth by quadrature on a grid. All errors are in posterior sds, but for
+those beside what is published: its unit is that of the params, its distance the largest of all directions, less that of
+two sets of 1 000 exact draws (`treat_gaussian_data.py` of the paper's code). A posterior sd of 90 rows is .05 to .3 there.
 Its rows' posteriors in the mixture have other weights than Bayes' (`Gaussian_MixtGaussian_mD.true_posterior` takes
 `sd + 1` for `sqrt(variance + 1)`), in the scores and in the truth alike; ours are Bayes'.
 
-    python -m benchmarks.tall toys [KIND N]     exact scores: about ten minutes of a core; or those of a kind and n
+    python -m benchmarks.tall toys [KIND M N]   exact scores: about 25 minutes of a core; or those of a kind, m and n
     python -m benchmarks.tall trained SEED      trains two networks (a minute each) and measures them: about 15 minutes
     python -m benchmarks tall                   prints what results/tall has, and draws figures/tall.png
 """
@@ -43,7 +43,7 @@ from bsi.runtime.samplers import AbstractSampler, Ddim, DpmSolverPP, FeynmanKac,
 from bsi.runtime.training import Fit, Simulator, TrainingOptions, train
 
 RESULTS = Path(__file__).parent / "results" / "tall"
-M, DRAWS = 10, 4_000
+DRAWS = 4_000
 SIZES = (1, 3, 10, 30, 100, 300, 1000)
 NOISE, SET_ROWS, FEW = 0.6, 4, 500  # sd of a row's noise, rows of a set, draws of the trained model
 
@@ -86,23 +86,24 @@ def as_published(draws: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 # ---------------------------------------------------------------- toys
 
 
-def components(kind: str) -> list[np.ndarray]:
+def components(kind: str, m: int) -> list[np.ndarray]:
     """Covariances of a row's noise, equally likely: one of correlation 0.8, or a wide and a narrow one."""
     if kind == "gaussian":
-        return [0.2 * np.eye(M) + 0.8]
-    scale = np.diag(np.linspace(0.6, 1.4, M))
+        return [0.2 * np.eye(m) + 0.8]
+    scale = np.diag(np.linspace(0.6, 1.4, m))
     return [2.25 * scale, scale / 9]
 
 
 def toy_rows(kind: str, x: Float[np.ndarray, "n m"], error: float = 0.0) -> Rows:
     """Exact denoisers and covariances of every row's posterior under N(0, I): a mixture, in closed form."""
-    noise = components(kind)
-    inner = jnp.asarray(np.stack([np.linalg.inv(np.eye(M) + np.linalg.inv(c)) for c in noise]), jnp.float32)
-    gain = jnp.asarray(np.stack([np.linalg.inv(np.eye(M) + c) for c in noise]), jnp.float32)
-    evidence = [np.linalg.inv(np.eye(M) + c) for c in noise]
-    penalty = jnp.asarray(np.stack([np.linalg.slogdet(np.eye(M) + c)[1] for c in noise]), jnp.float32)
+    m = x.shape[1]
+    noise = components(kind, m)
+    inner = jnp.asarray(np.stack([np.linalg.inv(np.eye(m) + np.linalg.inv(c)) for c in noise]), jnp.float32)
+    gain = jnp.asarray(np.stack([np.linalg.inv(np.eye(m) + c) for c in noise]), jnp.float32)
+    evidence = [np.linalg.inv(np.eye(m) + c) for c in noise]
+    penalty = jnp.asarray(np.stack([np.linalg.slogdet(np.eye(m) + c)[1] for c in noise]), jnp.float32)
     evidence = jnp.asarray(np.stack(evidence), jnp.float32)
-    first, second = (jr.normal(jr.PRNGKey(i), (size, M)) for i, size in ((7, 2 * M + 1), (8, M)))
+    first, second = (jr.normal(jr.PRNGKey(i), (size, m)) for i, size in ((7, 2 * m + 1), (8, m)))
 
     def weights(x: Array) -> Array:
         return -0.5 * (penalty + jnp.einsum("...i,kij,...j->...k", x, evidence, x))
@@ -110,7 +111,7 @@ def toy_rows(kind: str, x: Float[np.ndarray, "n m"], error: float = 0.0) -> Rows
     def denoise(u: Array, log_snr: Array, x: Array) -> Array:
         a, s = signal_noise(log_snr)
         means = jnp.einsum("kij,...j->...ki", gain, x)
-        total = a**2 * inner + s**2 * jnp.eye(M)
+        total = a**2 * inner + s**2 * jnp.eye(m)
         inverse = jnp.linalg.inv(total)
         gap = u[..., None, :] - a * means
         pulled = jnp.einsum("kij,...kj->...ki", inverse, gap)
@@ -122,7 +123,7 @@ def toy_rows(kind: str, x: Float[np.ndarray, "n m"], error: float = 0.0) -> Rows
         where = jnp.broadcast_shapes(u.shape, x.shape)
         time = jnp.broadcast_to(log_snr / 10.0, (*where[:-1], 1))
         seen = jnp.concatenate([jnp.broadcast_to(u, where), jnp.broadcast_to(x, where), time], -1)
-        wrong = jnp.tanh(jnp.tanh(seen @ first / np.sqrt(2 * M)) @ second / np.sqrt(M))
+        wrong = jnp.tanh(jnp.tanh(seen @ first / np.sqrt(2 * m)) @ second / np.sqrt(m))
         return out - s / a * error * wrong
 
     rows = jnp.asarray(x, jnp.float32)
@@ -134,15 +135,15 @@ def toy_rows(kind: str, x: Float[np.ndarray, "n m"], error: float = 0.0) -> Rows
     return make_rows(denoise, rows, jnp.ones(()), jnp.linalg.inv(covariances), None, REACH if error else np.inf)
 
 
-def toy(kind: str, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def toy(kind: str, m: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows, and independent draws of their posterior: a mixture over which component each row came from."""
-    rng, noise = np.random.default_rng(seed), components(kind)
-    theta = rng.standard_normal(M)
-    x = np.stack([theta + rng.multivariate_normal(np.zeros(M), noise[k]) for k in rng.integers(0, len(noise), n)])
+    rng, noise = np.random.default_rng(seed), components(kind, m)
+    theta = rng.standard_normal(m)
+    x = np.stack([theta + rng.multivariate_normal(np.zeros(m), noise[k]) for k in rng.integers(0, len(noise), n)])
     found = []
     for choice in itertools.product(range(len(noise)), repeat=n) if len(noise) > 1 else [(0,) * n]:
         precisions = [np.linalg.inv(noise[k]) for k in choice]
-        covariance = np.linalg.inv(np.eye(M) + sum(precisions))
+        covariance = np.linalg.inv(np.eye(m) + sum(precisions))
         pull = sum(p @ row for p, row in zip(precisions, x, strict=True))
         squares = sum(row @ p @ row for p, row in zip(precisions, x, strict=True))
         log_det = np.linalg.slogdet(covariance)[1] + sum(np.linalg.slogdet(p)[1] for p in precisions)
@@ -150,14 +151,17 @@ def toy(kind: str, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     log_weight = np.array([w for w, _, _ in found])
     weight = np.exp(log_weight - log_weight.max())
     counts = rng.multinomial(2 * DRAWS, weight / weight.sum())
-    draws = [rng.multivariate_normal(m, c, k) for (_, m, c), k in zip(found, counts, strict=True) if k]
+    draws = [rng.multivariate_normal(mean, c, k) for (_, mean, c), k in zip(found, counts, strict=True) if k]
     return x, rng.permutation(np.concatenate(draws))
 
 
-Toy = tuple[str, int, float, str]  # kind, rows, error of the predicted noise, sampler
-TOYS: list[Toy] = [("gaussian", n, 0.0, "dpmpp") for n in (2, 10, 30, 90, 300, 1000)]
-TOYS += [("gaussian", 90, 1e-2, "dpmpp"), ("gaussian", 90, 1e-1, "dpmpp")]
-TOYS += [("mixture", 8, 0.0, how) for how in ("dpmpp", "ancestral", "langevin", "smc")]
+Toy = tuple[str, int, int, float, str]  # kind, params, rows, error of the predicted noise, sampler
+TOYS: list[Toy] = [("gaussian", 10, n, 0.0, "dpmpp") for n in (2, 10, 30, 90, 300, 1000)]
+TOYS += [("gaussian", 10, 90, 1e-2, "dpmpp"), ("gaussian", 10, 90, 1e-1, "dpmpp")]
+TOYS += [("gaussian", m, 90, error, "dpmpp") for error in (0.0, 1e-2) for m in (2, 4, 8, 16, 32)]
+TOYS += [("mixture", 10, 8, 0.0, how) for how in ("dpmpp", "ancestral", "langevin", "smc")]
+TOYS += [("mixture", m, 8, 0.0, how) for how in ("dpmpp", "smc") for m in (2, 4, 8, 16, 32)]
+KEY = ("kind", "m", "n", "error", "how")
 SAMPLERS: dict[str, AbstractSampler] = {
     "dpmpp": DpmSolverPP(50),
     "ancestral": Ddim(400, 1.0),
@@ -168,26 +172,30 @@ SAMPLERS: dict[str, AbstractSampler] = {
 
 def measure_toys(toys: list[Toy]) -> None:
     """Writes errors of toys, over three sets of rows, beside those of exact draws (`floor`)."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / "toys.json"
     before = json.loads(path.read_text()) if path.exists() else []
-    table = [row for row in before if (row["kind"], row["n"], row["error"], row["how"]) not in toys]
-    for kind, n, error, how in toys:
+    table = [row for row in before if tuple(row[name] for name in KEY) not in toys]
+    for kind, m, n, error, how in toys:
         for seed in (1, 2, 3):
-            x, truth = toy(kind, n, seed)
+            x, truth = toy(kind, m, n, seed)
             rows = toy_rows(kind, x, error)
             sampler = SAMPLERS[how]
-            composed = gauss(NormalPrior(M), [rows])
+            composed = gauss(NormalPrior(m), [rows])
             if isinstance(sampler, PredictorCorrector):
                 sampler = eqx.tree_at(lambda s: s.delta, sampler, sampler.delta / composed.stiffness())
             began = time.perf_counter()
-            got = draws_of(sampler, composed, jr.PRNGKey(seed), DRAWS, M)
+            got = draws_of(sampler, composed, jr.PRNGKey(seed), DRAWS, m)
             floor = distance(truth[:DRAWS], truth[DRAWS:])["sliced"]
-            row = {"kind": kind, "n": n, "error": error, "how": how, "seed": seed, "floor": floor}
+            row = {"kind": kind, "m": m, "n": n, "error": error, "how": how, "seed": seed, "floor": floor}
             row |= {"seconds": time.perf_counter() - began, **distance(got, truth[DRAWS:])}
             table.append(row | as_published(got, truth[DRAWS:]))
             print(table[-1], flush=True)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(table, indent=1) + "\n")
+            path.write_text(json.dumps(sorted(table, key=_place), indent=1) + "\n")
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    return *(row[name] for name in KEY), row["seed"]
 
 
 # ---------------------------------------------------------------- trained
@@ -298,15 +306,15 @@ PUBLISHED = {
 
 def measure() -> Iterator[Figure]:
     toys = json.loads((RESULTS / "toys.json").read_text())
-    for kind, n, error, how in TOYS:
-        own = [row for row in toys if (row["kind"], row["n"], row["error"], row["how"]) == (kind, n, error, how)]
+    for kind, m, n, error, how in TOYS:
+        own = [row for row in toys if tuple(row[name] for name in KEY) == (kind, m, n, error, how)]
         values = [row.get("sliced", float("nan")) for row in own]
         floor = np.mean([row["floor"] for row in own])
-        what = f"{kind} toy, n = {n}, score error {error:g}, {how}: sliced W in sd"
+        what = f"{kind} toy, m = {m}, n = {n}, score error {error:g}, {how}: sliced W in sd"
         yield Figure(what, values, f"floor {floor:.3f}")
         raw = [row["as_published"] for row in own if "as_published" in row]
-        if raw and (kind, error, how) in PUBLISHED:
-            what = f"{kind} toy, n = {n}, score error {error:g}, {how}: as published, raw"
+        if raw and m == 10 and (kind, error, how) in PUBLISHED:
+            what = f"{kind} toy, m = {m}, n = {n}, score error {error:g}, {how}: as published, raw"
             yield Figure(what, raw, PUBLISHED[kind, error, how])
     errors = [row for file in sorted(RESULTS.glob("trained_*.json")) for row in json.loads(file.read_text())["errors"]]
     names = list(dict.fromkeys(row["compose"] for row in errors))
@@ -335,6 +343,6 @@ def measure() -> Iterator[Figure]:
 if __name__ == "__main__":
     if sys.argv[1] == "toys":
         wanted = tuple(sys.argv[2:])
-        measure_toys([toy for toy in TOYS if wanted in ((), (toy[0], str(toy[1])))])
+        measure_toys([toy for toy in TOYS if wanted in ((), tuple(map(str, toy[:3])))])
     else:
         measure_trained(int(sys.argv[2]))
