@@ -1,12 +1,12 @@
 """Posteriors of many rows: error against n of every composition, from exact scores and from trained ones.
 
 Toys are those of arXiv 2404.07593, §4.1, of m = 2 to 32 params: the exact score of every row, as it is or with an error
-of 1e-2 in the predicted noise, that of a random network with outputs in [-1, 1]; truth in closed form. The trained model
-has two params with a curved, exponential mean; truth by quadrature on a grid. All errors are in posterior sds, but for
-those beside what is published: its unit is that of the params, its distance the largest of all directions, less that of
-two sets of 1 000 exact draws (`treat_gaussian_data.py` of the paper's code). A posterior sd of 90 rows is .05 to .3 there.
-Its rows' posteriors in the mixture have other weights than Bayes' (`Gaussian_MixtGaussian_mD.true_posterior` takes
-`sd + 1` for `sqrt(variance + 1)`), in the scores and in the truth alike; ours are Bayes'.
+of 1e-2 in the predicted noise, that of a random network with outputs in [-1, 1]; truth in closed form. The trained
+model has two params with a curved, exponential mean; truth by quadrature on a grid. All errors are in posterior sds,
+but for those beside what is published: its unit is that of the params, its distance the largest of all directions, less
+that of two sets of 1 000 exact draws (`treat_gaussian_data.py` of the paper's code). A posterior sd of 90 rows is .05
+to .3 there. Its rows' posteriors in the mixture have other weights than Bayes' (`Gaussian_MixtGaussian_mD.
+true_posterior` takes `sd + 1` for `sqrt(variance + 1)`), in the scores and in the truth alike; ours are Bayes'.
 
     python -m benchmarks.tall toys [KIND M N]   exact scores: about 25 minutes of a core; or those of a kind, m and n
     python -m benchmarks.tall trained SEED      trains two networks (a minute each) and measures them: about 15 minutes

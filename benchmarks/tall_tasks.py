@@ -1,13 +1,14 @@
-"""Sets of rows on SLCP, Lotka-Volterra and SIR, after Linhart et al. (arXiv 2404.07593): n = 1, 8, 14, 22, 30 rows of
-one θ*, one network trained on 30 000 simulations of single rows, 1 000 draws against truth.
+"""Sets of rows on SLCP, Lotka-Volterra, SIR and two moons, after Linhart et al. (arXiv 2404.07593): n = 1, 8, 14, 22,
+30 rows of one θ*, one network trained on 1 000 to 30 000 simulations of single rows, 1 000 draws against truth.
 
-Truth comes of the exact density alone, annealed from the whole prior: of weighted draws of a Gaussian, where their
-Pareto k̂ says that they may be believed, else of particles (Del Moral et al. 2006), so that modes get their mass. In
-SLCP two signs cannot be told from the rows; there truth is sampled at positive signs, and then the signs are drawn.
-Every θ* is kept, with the share of draws that are no numbers.
+Truth comes of the exact density alone (that of two moons, whose model only simulates, is written below), annealed from
+the whole prior: of weighted draws of a Gaussian, where their Pareto k̂ says that they may be believed, else of particles
+(Del Moral et al. 2006), so that modes get their mass. In SLCP two signs cannot be told from the rows; there truth is
+sampled at positive signs, and then the signs are drawn. Every θ* is kept, with the share of draws that are no numbers.
 
-    python -m benchmarks.tall_tasks TASK [--first 1] [--thetas 5] [--store DIR]    adds to results/tall_tasks/TASK.json
-    python -m benchmarks tall_tasks                                                prints what results/tall_tasks has
+    python -m benchmarks.tall_tasks TASK [--simulations 30_000] [--first 1] [--thetas 5] [--store DIR]
+                                       adds to results/tall_tasks/TASK.json
+    python -m benchmarks tall_tasks    prints what results/tall_tasks has
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,9 @@ from bsi.runtime.particles import effective_share, systematic
 from bsi.runtime.store import Store
 
 RESULTS = Path(__file__).parent / "results" / "tall_tasks"
+FOLDERS = {"two_moons": EXAMPLES / "two_moons"}  # of models that are not beside the others
 ROWS = (1, 8, 14, 22, 30)
-SIMULATIONS, DRAWS = 30_000, 1_000
+SIMULATIONS, DRAWS = (1_000, 3_000, 10_000, 30_000), 1_000
 KINDS = {"gauss": "", "sampled": ", covariance = sampled", "corrected": ", correct = mala { steps = 200 }"}
 PROJECTIONS = 200
 _SHARE = 0.5  # of effective particles, to which each step of the annealing goes
@@ -56,9 +59,9 @@ _SHAPE = 0.5  # Pareto's k̂ of weights with a variance
 @dataclass(frozen=True)
 class Task:
     """`signs`: working coordinates whose sign no row tells. `published`: sliced Wasserstein by n, in units of params
-    or, where `scaled`, of posterior sds alone; `aims` ours; `settle`: steps of mala at the end of truth; `corrected`:
-    measure draws moved by mala as well, for which every step solves the equations of every draw, forwards and
-    backwards."""
+    or, where `scaled`, of posterior sds alone; `aims` ours, both of the most simulations; `settle`: steps of mala at
+    the end of truth; `corrected`: measure draws moved by mala as well, for which every step solves the equations of
+    every draw, forwards and backwards; `density`: `ln p(row | params)` of a model that only simulates."""
 
     params: tuple[str, ...]
     signs: tuple[int, ...] = ()
@@ -67,16 +70,28 @@ class Task:
     scaled: bool = False
     settle: int = 200
     corrected: bool = False
+    density: Callable[[dict[str, Array], Array], Array] | None = None
 
     @property
     def kinds(self) -> dict[str, str]:
         return {name: options for name, options in KINDS.items() if self.corrected or name != "corrected"}
 
 
+def two_moons(params: dict[str, Array], row: Float[Array, "2"]) -> Float[Array, ""]:
+    """Of `r (cos a, sin a)` around a place that the params decide, r ~ N(0.1, 0.01) and a uniform on a half circle."""
+    first, second = params["task.theta"]
+    along = row[0] - 0.25 + jnp.abs(first + second) / np.sqrt(2)
+    across = row[1] - (second - first) / np.sqrt(2)
+    radius = jnp.sqrt(along**2 + across**2 + 1e-12)
+    inside = -0.5 * ((radius - 0.1) / 0.01) ** 2 - jnp.log(radius)
+    return jnp.where(along > 0, inside, -jnp.inf)
+
+
 TASKS = {
     "slcp": Task(("theta",), (2, 3), ((8, 0.363), (30, 0.397)), ((8, 0.33), (30, 0.36)), settle=1_000, corrected=True),
     "lotka_volterra": Task(("rate",), (), ((30, 2.5),), ((30, 0.5),), scaled=True),
     "sir": Task(("contact", "recovery"), scaled=True),
+    "two_moons": Task(("theta",), settle=1_000, density=two_moons),
 }
 
 
@@ -90,6 +105,8 @@ class Truth:
 
         def log_density(z: Array, rows: Array) -> Array:
             params = coordinates.to_params(z)
+            if task.density is not None:
+                return jnp.sum(jax.vmap(partial(task.density, params))(rows))
             return jnp.sum(log_likelihood(law, params, rows, model.data))
 
         def likelihoods(z: Float[Array, "k m"], rows: Array) -> Float[Array, " k"]:
@@ -175,12 +192,12 @@ def sliced(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.sqrt(np.mean((np.sort(a @ directions, axis=0) - np.sort(b @ directions, axis=0)) ** 2)))
 
 
-def model(name: str, number: int, theta: dict[str, Any]) -> str:
+def model(name: str, simulations: int, number: int, theta: dict[str, Any]) -> str:
     """Sets of every size from one θ*, and their samples."""
     params = ", ".join(f"task.{param}" for param in TASKS[name].params)
     given = ", ".join(f"task.{param} = {np.asarray(value).tolist()}" for param, value in theta.items())
     text = f'bsi 1\nimport "{name}.bsi" as task\n'
-    text += f"train fit = score(task.p, task.f) {{ simulations = {SIMULATIONS}, seed = 1 }}\n"
+    text += f"train fit = score(task.p, task.f) {{ simulations = {simulations}, seed = 1 }}\n"
     for n in ROWS:
         text += f"observe rows_{n} : task.f[{n}] = simulate({given}) {{ seed = {100 * number + n} }}\n"
         text += f"posterior post_{n}({params}) = task.p({params}) * task.f(rows_{n} | {params})\n"
@@ -189,17 +206,17 @@ def model(name: str, number: int, theta: dict[str, Any]) -> str:
     return text
 
 
-def measure_theta(name: str, number: int, store: Store) -> dict[str, Any]:
+def measure_theta(name: str, simulations: int, number: int, store: Store) -> dict[str, Any]:
     """Distances at every number of rows for the θ* of that number, a draw of the prior. Every θ* has the same network,
     which `store` keeps."""
     task = TASKS[name]
     with tempfile.TemporaryDirectory() as place:
         for suffix in ("bsi", "npz"):
-            shutil.copy(EXAMPLES / "sbibm" / f"{name}.{suffix}", place)
+            shutil.copy(FOLDERS.get(name, EXAMPLES / "sbibm") / f"{name}.{suffix}", place)
         space = LoweredModel(bsi.load(Path(place) / f"{name}.bsi").program).coordinates("p")
         _, theta = space.draw(jr.key(number))
         file = Path(place) / "benchmark.bsi"
-        file.write_text(model(name, number, theta))
+        file.write_text(model(name, simulations, number, theta))
         loaded = bsi.load(file)
         try:
             run = loaded.run(Path(place) / "out", store=store)
@@ -224,7 +241,12 @@ def measure_theta(name: str, number: int, store: Store) -> dict[str, Any]:
                 finite = np.isfinite(draws).all(-1)
                 entry[kind] = {"not_finite": float(1 - finite.mean()), **_distances(draws[finite], first, sd)}
             found.append(entry)
-    return {"theta": number, "value": {k: np.asarray(v).tolist() for k, v in theta.items()}, "rows": found}
+    return {
+        "simulations": simulations,
+        "theta": number,
+        "value": {k: np.asarray(v).tolist() for k, v in theta.items()},
+        "rows": found,
+    }
 
 
 def _distances(draws: np.ndarray, exact: np.ndarray, sd: np.ndarray) -> dict[str, float]:
@@ -242,26 +264,37 @@ def measure() -> Iterator[Figure]:
         path = RESULTS / f"{name}.json"
         if not path.exists():
             continue
-        thetas = json.loads(path.read_text())
-        published, aims = dict(task.published), dict(task.aims)
-        for kind in (*task.kinds, "floor"):
-            for place, n in enumerate(ROWS):
-                each = [theta["rows"][place][kind] for theta in thetas if kind in theta["rows"][place]]
-                if not each:
-                    continue
-                lost = sum(one.get("not_finite", 0.0) for one in each) / len(each)
-                target = f"≤ {aims[n]}; published {published[n]}" if n in aims else ""
-                for unit, label in (("raw", "sliced W"), ("sd", "sliced W in posterior sds"))[task.scaled :]:
-                    values = [one[unit] for one in each if unit in one]
-                    own = target if (unit == "sd") == task.scaled and kind != "floor" else ""
-                    what = f"{name}, n = {n}, {kind}, {label}" + (f", {lost:.1%} not finite" if lost else "")
-                    if values:
-                        yield Figure(what, values, own)
+        measured = json.loads(path.read_text())
+        for simulations in SIMULATIONS:
+            thetas = [one for one in measured if one["simulations"] == simulations]
+            if thetas:
+                yield from _figures(
+                    f"{name}, {simulations:_} simulations", task, thetas, simulations == SIMULATIONS[-1]
+                )
+
+
+def _figures(name: str, task: Task, thetas: list[dict[str, Any]], most: bool) -> Iterator[Figure]:
+    """Rows of a task and a number of simulations; `most`: beside those that are published."""
+    published, aims = dict(task.published), dict(task.aims)
+    for kind in (*task.kinds, "floor"):
+        for place, n in enumerate(ROWS):
+            each = [theta["rows"][place][kind] for theta in thetas if kind in theta["rows"][place]]
+            if not each:
+                continue
+            lost = sum(one.get("not_finite", 0.0) for one in each) / len(each)
+            target = f"≤ {aims[n]}; published {published[n]}" if n in aims and most else ""
+            for unit, label in (("raw", "sliced W"), ("sd", "sliced W in posterior sds"))[task.scaled :]:
+                values = [one[unit] for one in each if unit in one]
+                own = target if (unit == "sd") == task.scaled and kind != "floor" else ""
+                what = f"{name}, n = {n}, {kind}, {label}" + (f", {lost:.1%} not finite" if lost else "")
+                if values:
+                    yield Figure(what, values, own)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tall_tasks", description=__doc__)
     parser.add_argument("task", choices=TASKS)
+    parser.add_argument("--simulations", type=int, default=SIMULATIONS[-1], choices=SIMULATIONS)
     parser.add_argument("--first", type=int, default=1, help="number of the first θ*")
     parser.add_argument("--thetas", type=int, default=5, help="how many")
     parser.add_argument("--store", help="keeps the network for the next call; without it a temporary folder")
@@ -270,11 +303,15 @@ def main() -> None:
     path = RESULTS / f"{given.task}.json"
     with tempfile.TemporaryDirectory() as place:
         for number in range(given.first, given.first + given.thetas):
-            found = measure_theta(given.task, number, Store(given.store or place))
+            found = measure_theta(given.task, given.simulations, number, Store(given.store or place))
             print(json.dumps(found), flush=True)
             before = json.loads(path.read_text()) if path.exists() else []
-            kept = [one for one in before if one["theta"] != number]
-            path.write_text(json.dumps(sorted([*kept, found], key=lambda one: one["theta"]), indent=1) + "\n")
+            kept = [one for one in before if _place(one) != _place(found)]
+            path.write_text(json.dumps(sorted([*kept, found], key=_place), indent=1) + "\n")
+
+
+def _place(found: dict[str, Any]) -> tuple[int, int]:
+    return found["simulations"], found["theta"]
 
 
 if __name__ == "__main__":
