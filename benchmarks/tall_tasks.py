@@ -1,12 +1,12 @@
 """Sets of rows on SLCP, Lotka-Volterra, SIR and two moons, after Linhart et al. (arXiv 2404.07593): n = 1, 8, 14, 22,
-30 rows of one θ*, one network trained on 1 000 to 30 000 simulations of single rows, 1 000 draws against truth.
+30 rows of one θ*, one network of single rows from 1 000 to 30 000 simulations or fresh ones, 1 000 draws against truth.
 
 Truth comes of the exact density alone (that of two moons, whose model only simulates, is written below), annealed from
 the whole prior: of weighted draws of a Gaussian, where their Pareto k̂ says that they may be believed, else of particles
 (Del Moral et al. 2006), so that modes get their mass. In SLCP two signs cannot be told from the rows; there truth is
 sampled at positive signs, and then the signs are drawn. Every θ* is kept, with the share of draws that are no numbers.
 
-    python -m benchmarks.tall_tasks TASK [--simulations 30_000] [--first 1] [--thetas 5] [--store DIR]
+    python -m benchmarks.tall_tasks TASK [--simulations 1_000|…|30_000|fresh] [--first 1] [--thetas 5] [--store DIR]
                                        adds to results/tall_tasks/TASK.json
     python -m benchmarks tall_tasks    prints what results/tall_tasks has
 """
@@ -43,7 +43,8 @@ from bsi.runtime.store import Store
 RESULTS = Path(__file__).parent / "results" / "tall_tasks"
 FOLDERS = {"two_moons": EXAMPLES / "two_moons"}  # of models that are not beside the others
 ROWS = (1, 8, 14, 22, 30)
-SIMULATIONS, DRAWS = (1_000, 3_000, 10_000, 30_000), 1_000
+SIMULATIONS, DRAWS = ("1_000", "3_000", "10_000", "30_000", "fresh"), 1_000
+PUBLISHED = "30_000"  # simulations, of what is published
 KINDS = {"gauss": "", "sampled": ", covariance = sampled", "corrected": ", correct = mala { steps = 200 }"}
 PROJECTIONS = 200
 _SHARE = 0.5  # of effective particles, to which each step of the annealing goes
@@ -59,7 +60,7 @@ _SHAPE = 0.5  # Pareto's k̂ of weights with a variance
 @dataclass(frozen=True)
 class Task:
     """`signs`: working coordinates whose sign no row tells. `published`: sliced Wasserstein by n, in units of params
-    or, where `scaled`, of posterior sds alone; `aims` ours, both of the most simulations; `settle`: steps of mala at
+    or, where `scaled`, of posterior sds alone; `aims` ours, of as many simulations; `settle`: steps of mala at
     the end of truth; `corrected`: measure draws moved by mala as well, for which every step solves the equations of
     every draw, forwards and backwards; `density`: `ln p(row | params)` of a model that only simulates."""
 
@@ -192,7 +193,7 @@ def sliced(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.sqrt(np.mean((np.sort(a @ directions, axis=0) - np.sort(b @ directions, axis=0)) ** 2)))
 
 
-def model(name: str, simulations: int, number: int, theta: dict[str, Any]) -> str:
+def model(name: str, simulations: str, number: int, theta: dict[str, Any]) -> str:
     """Sets of every size from one θ*, and their samples."""
     params = ", ".join(f"task.{param}" for param in TASKS[name].params)
     given = ", ".join(f"task.{param} = {np.asarray(value).tolist()}" for param, value in theta.items())
@@ -206,7 +207,7 @@ def model(name: str, simulations: int, number: int, theta: dict[str, Any]) -> st
     return text
 
 
-def measure_theta(name: str, simulations: int, number: int, store: Store) -> dict[str, Any]:
+def measure_theta(name: str, simulations: str, number: int, store: Store) -> dict[str, Any]:
     """Distances at every number of rows for the θ* of that number, a draw of the prior. Every θ* has the same network,
     which `store` keeps."""
     task = TASKS[name]
@@ -268,13 +269,11 @@ def measure() -> Iterator[Figure]:
         for simulations in SIMULATIONS:
             thetas = [one for one in measured if one["simulations"] == simulations]
             if thetas:
-                yield from _figures(
-                    f"{name}, {simulations:_} simulations", task, thetas, simulations == SIMULATIONS[-1]
-                )
+                yield from _figures(f"{name}, {simulations} simulations", task, thetas, simulations == PUBLISHED)
 
 
-def _figures(name: str, task: Task, thetas: list[dict[str, Any]], most: bool) -> Iterator[Figure]:
-    """Rows of a task and a number of simulations; `most`: beside those that are published."""
+def _figures(name: str, task: Task, thetas: list[dict[str, Any]], beside: bool) -> Iterator[Figure]:
+    """Rows of a task and a number of simulations; `beside`: beside what is published."""
     published, aims = dict(task.published), dict(task.aims)
     for kind in (*task.kinds, "floor"):
         for place, n in enumerate(ROWS):
@@ -282,7 +281,7 @@ def _figures(name: str, task: Task, thetas: list[dict[str, Any]], most: bool) ->
             if not each:
                 continue
             lost = sum(one.get("not_finite", 0.0) for one in each) / len(each)
-            target = f"≤ {aims[n]}; published {published[n]}" if n in aims and most else ""
+            target = f"≤ {aims[n]}; published {published[n]}" if n in aims and beside else ""
             for unit, label in (("raw", "sliced W"), ("sd", "sliced W in posterior sds"))[task.scaled :]:
                 values = [one[unit] for one in each if unit in one]
                 own = target if (unit == "sd") == task.scaled and kind != "floor" else ""
@@ -294,7 +293,7 @@ def _figures(name: str, task: Task, thetas: list[dict[str, Any]], most: bool) ->
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tall_tasks", description=__doc__)
     parser.add_argument("task", choices=TASKS)
-    parser.add_argument("--simulations", type=int, default=SIMULATIONS[-1], choices=SIMULATIONS)
+    parser.add_argument("--simulations", default=PUBLISHED, choices=SIMULATIONS)
     parser.add_argument("--first", type=int, default=1, help="number of the first θ*")
     parser.add_argument("--thetas", type=int, default=5, help="how many")
     parser.add_argument("--store", help="keeps the network for the next call; without it a temporary folder")
@@ -311,7 +310,7 @@ def main() -> None:
 
 
 def _place(found: dict[str, Any]) -> tuple[int, int]:
-    return found["simulations"], found["theta"]
+    return SIMULATIONS.index(found["simulations"]), found["theta"]
 
 
 if __name__ == "__main__":
