@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import array
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from bsi.compiler import expressions, fold, missing, sizes, value_types
@@ -20,6 +21,10 @@ from bsi.compiler.tables import TableError
 from bsi.dsl import ast
 
 FILE_ARGUMENTS = ("path", "key", "columns", "index")
+_OF_ROWS = {
+    "E0604": 'if it is not known, say so: `{ missing = "nan" }`',
+    "E0605": "a set has one row at least: without any, leave its factor out of the posterior",
+}
 
 
 def call_of(source: ast.Expr, name: str) -> ast.Call | None:
@@ -63,13 +68,16 @@ def _is_function(env: Environment, name: str) -> bool:
 
 def _of_file(env: Environment, declaration: ast.Data | ast.Observe, call: ast.Call) -> Table | None:
     marker = missing.marker(env, declaration)
-    hint = 'if it is not known, say so: `{ missing = "nan" }`' if isinstance(declaration, ast.Observe) else None
-    table = file(env, call, holes=marker == "nan", hint=hint)
+    hints = _OF_ROWS if isinstance(declaration, ast.Observe) else {}
+    table = file(env, call, holes=marker == "nan", hints=hints)
     return missing.marked(table, marker) if table else None
 
 
-def file(env: Environment, call: ast.Call, *, holes: bool = False, hint: str | None = None) -> Table | None:
-    """The table that `file(...)` names. With `holes`, entries that are no numbers become NaN; `hint` helps without."""
+def file(
+    env: Environment, call: ast.Call, *, holes: bool = False, hints: Mapping[str, str] = MappingProxyType({})
+) -> Table | None:
+    """The table that `file(...)` names. With `holes`, entries that are no numbers become NaN; `hints` are the help of
+    codes that have none of their own."""
     places: dict[str, ast.Node] = {}
     given: dict[str, Any] = {}
     for position, argument in enumerate(call.arguments):
@@ -99,7 +107,7 @@ def file(env: Environment, call: ast.Call, *, holes: bool = False, hint: str | N
         return replace(env.read_table(path, **given, **also), origin=Origin(str(path), **given))
     except TableError as error:
         at = places.get(error.argument, places.get("columns", places["path"]))
-        help = error.help or (hint if error.code == "E0604" else None)
+        help = error.help or hints.get(error.code)
         env.report.add(error.code, error.message, at, help=help, fix=_meant(at, error))
         return None
 
