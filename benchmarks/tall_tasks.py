@@ -307,6 +307,7 @@ def main() -> None:
             before = json.loads(path.read_text()) if path.exists() else []
             kept = [one for one in before if _place(one) != _place(found)]
             path.write_text(json.dumps(sorted([*kept, found], key=_place), indent=1) + "\n")
+            jax.clear_caches()  # programs of a dozen θ* are more than a process may map
 
 
 def _place(found: dict[str, Any]) -> tuple[int, int]:
