@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bsi import terminal
+from bsi.runtime.metrics.ranks import covered, lean
 
 MOST = 12  # coordinates of a table, those that depend on a prior most; checks.json and the report have all
 PLACES = 4  # points of a sweep with a table
@@ -15,7 +16,7 @@ INDENT = "        "
 
 def lines(detail: dict[str, Any], width: int | None) -> Iterator[str]:
     """Lines no longer than `width`, where words allow it."""
-    render = {"sensitivity": _sensitivity, "evidence": _evidence}[detail["kind"]]
+    render = RENDERERS[detail["kind"]]
     room = None if width is None else max(width - len(INDENT), 20)
     for line in render(detail, room):
         yield f"{INDENT}{line}"
@@ -26,8 +27,7 @@ def _sensitivity(detail: dict[str, Any], width: int | None) -> Iterator[str]:
         if point["at"]:
             yield f"at {point['at']}"
         yield from _point(point, width)
-    if len(detail["points"]) > PLACES:
-        yield from _wrapped(f"and {len(detail['points']) - PLACES} more points: see the report", width)
+    yield from _more(detail, width)
 
 
 def _point(point: dict[str, Any], width: int | None) -> Iterator[str]:
@@ -71,5 +71,44 @@ def _evidence(detail: dict[str, Any], width: int | None) -> Iterator[str]:
         yield from _wrapped(f"{at}{own}of which {correction:.2g} {rule}, and {point['grid']:.1g} may be left", width)
 
 
+def _sbc(detail: dict[str, Any], width: int | None) -> Iterator[str]:
+    for point in detail["points"][:PLACES]:
+        yield from _ranked(point, width)
+        found = [(p, label, lean(counts)) for p, label, counts in _rows(point)]
+        for p, label, said in sorted(found)[:MOST]:
+            yield from _wrapped(f"{label}: p = {p:.2g}{f', draws are {said}' if said else ''}", width)
+        if len(found) > MOST:
+            yield from _wrapped(f"and {len(found) - MOST} more params with larger p-values", width)
+    yield from _more(detail, width)
+
+
+def _tarp(detail: dict[str, Any], width: int | None) -> Iterator[str]:
+    for point in detail["points"][:PLACES]:
+        yield from _ranked(point, width)
+        (counts,) = point["counts"]
+        half, most = (covered(counts, share) for share in (0.5, 0.9))
+        text = f"balls with 50 % of the draws hold the params in {half:.0%} of the simulations, with 90 % in {most:.0%}"
+        yield from _wrapped(text, width)
+    yield from _more(detail, width)
+
+
+def _ranked(point: dict[str, Any], width: int | None) -> list[str]:
+    at = f"at {point['at']}: " if point["at"] else ""
+    failed = f", and {point['failed']} more that failed" if point["failed"] else ""
+    return _wrapped(f"{at}{point['simulations']} simulations{failed}", width) if at or failed else []
+
+
+def _rows(point: dict[str, Any]) -> Iterator[tuple[float, str, list[int]]]:
+    return zip(point["p_values"], point["labels"], point["counts"], strict=True)
+
+
+def _more(detail: dict[str, Any], width: int | None) -> list[str]:
+    more = len(detail["points"]) - PLACES
+    return _wrapped(f"and {more} more points: see the report", width) if more > 0 else []
+
+
 def _wrapped(text: str, width: int | None) -> list[str]:
     return [text] if width is None else textwrap.wrap(text, width, subsequent_indent="  ")
+
+
+RENDERERS = {"sensitivity": _sensitivity, "evidence": _evidence, "sbc": _sbc, "tarp": _tarp}

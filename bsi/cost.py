@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bsi import terminal
+from bsi.compiler import local_checks
 from bsi.compiler.exact import OBJECTIVE
 from bsi.compiler.ir import Check, Program, Sample, SweepRef, Train
 from bsi.compiler.lower.distill import distill_options, distilled_parameters
@@ -158,13 +159,25 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
 
 
 def _checking(program: Program, check: Check) -> dict[str, Any]:
-    """Of a check that samples again: what its sampler takes, times the powers."""
+    """Of a check that samples again: what its sampler takes, times the powers, or the simulated data."""
+    if check.metric in local_checks.METRICS:
+        return _repeating(program, check)
     drawn, powers = sensitivity.drawn_again(program, check) if check.metric == "sensitivity" else ([], [])
     if not drawn:
         return {}
     each, times = _sampling(program, program.samples[check.samples[0]]), 1 + len(drawn) * len(powers)
     known = {name: each[name] * times for name in ("draws", "evaluations") if each[name] is not None}
     return {"words": f"`{check.samples[0]}` drawn again at {times} combinations of powers", **known}
+
+
+def _repeating(program: Program, check: Check) -> dict[str, Any]:
+    sample, options = program.samples[check.samples[0]], dict(check.options)
+    simulations, draws = options["simulations"], options.get("draws", 1)
+    known = tuple((name, simulations * draws if name == "draws" else value) for name, value in sample.options)
+    cost = _sampling(program, replace(sample, options=known))
+    given = f"{draws:_} draws" if draws > 1 else "a draw"
+    words = f"{given} of `{sample.name}` at each of {simulations:_} simulations{_times(_points(program, sample))}"
+    return {**cost, "words": words, "simulations": simulations * _points(program, sample)}
 
 
 def _points(program: Program, sample: Sample) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from bsi import reported_powers as powers
+from bsi import reported_ranks as ranks
 from bsi.runtime.files import write_atomically
 from bsi.runtime.report import Bound, Check, Draws, Images, Job, Loss, Posterior, Report, render
 from bsi.runtime.results import SAMPLE_DIMS, read
@@ -48,6 +49,7 @@ def write_report(folder: Path) -> Path:
         losses=tuple(_loss(job) for job in jobs if _learned(job)),
         sensitivities=tuple(powers.sensitivities(summary["checks"])),
         evidences=tuple(powers.evidences(summary["checks"])),
+        calibrations=tuple(ranks.calibrations(summary["checks"])),
         facts=_facts(lock),
         notices=()
         if summary["enforced"]

@@ -17,7 +17,7 @@ from bsi.dsl import ast
 IMAGES = 500  # fewer are learned by heart before a network knows anything of others
 SIMULATIONS = 100  # simulations for every unknown number below which a network sees little
 LEVELS, OFTEN = 256, 10  # distinct values that may be levels, and draws of each of them
-# What a metric can be: its value for samples as good as can be, and the largest there is.
+# What a metric can be: the smallest value, which is that of samples as good as can be but for `HIGH`, and the largest.
 RANGES = {
     "c2st": (0.5, 1.0),
     "rhat": (1.0, math.inf),
@@ -27,7 +27,11 @@ RANGES = {
     "divergences": (0.0, math.inf),
     "ess": (0.0, math.inf),
     "sensitivity": (0.0, math.inf),
+    "lc2st": (0.0, 1.0),
+    "sbc": (0.0, 1.0),
+    "tarp": (0.0, 1.0),
 }
+HIGH = frozenset({"ess", "lc2st", "sbc", "tarp"})  # metrics, of which p-values, that are high for good samples
 
 
 def few_simulations(env: Environment, program: Program) -> None:
@@ -149,14 +153,15 @@ def _pointless(env: Environment, check: Check, at: ast.Check) -> None:
     if check.operator.startswith("<"):
         lucky = check.bound < best or (check.bound == best and check.operator == "<")
         certain = check.bound >= most
-        limit = f"is {best:g} at best" if lucky else f"is {most:g} at most"
+        least = "least" if check.metric in HIGH else "best"
+        limit = f"is {best:g} at {least}" if lucky else f"is {most:g} at most"
     else:
         lucky = check.bound >= most
         certain = check.bound < best or (check.bound == best and check.operator == ">=")
         limit = f"is {most:g} at most" if lucky else f"is {best:g} at least"
-    backwards = check.operator.startswith("<") == (check.metric == "ess")
+    backwards = check.operator.startswith("<") == (check.metric in HIGH)
     if backwards and not lucky and not certain:
-        good = "high" if check.metric == "ess" else "low"
+        good = "high" if check.metric in HIGH else "low"
         message = f"`{check.metric}` is {good} for good samples: they fail this check"
         turned = {"<": ">", ">": "<"}[check.operator[0]] + check.operator[1:]
         env.report.add("W0415", message, at.metric, help=f"write `{turned}`")

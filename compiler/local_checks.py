@@ -1,13 +1,16 @@
-"""`lc2st`: which samples it can judge. It draws again at simulated data, so the sampler must be one that can."""
+"""`lc2st`, `sbc` and `tarp`: which samples they can judge. They draw again at simulated data, so the sampler must be
+one that can; and they mean what they say where all powers are 1.
+"""
 
 from __future__ import annotations
 
 from bsi.compiler import likelihood_laws, observations, posteriors
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Choice, Posterior, Sample
+from bsi.compiler.ir import Choice, Factor, Posterior, Sample
 from bsi.dsl import ast
 
-METRICS = frozenset({"lc2st"})
+CALIBRATION = frozenset({"sbc", "tarp"})  # of all data, and of posteriors with powers: they fail, as they should
+METRICS = CALIBRATION | {"lc2st"}
 _OTHERWISE = "judge it by a reference, or another sampler of the same posterior"
 
 
@@ -18,8 +21,12 @@ def suits(env: Environment, call: ast.Call, sample: Sample) -> bool:
     posterior = posteriors.posterior(env, declaration)
     if posterior is None:
         return False
-    why, help = _cannot_repeat(sample) or _cannot_simulate(env, posterior) or (None, _OTHERWISE)
+    metric = call.function.id
+    powered = None if metric in CALIBRATION else _has_power(posterior)
+    why, help = _cannot_repeat(sample) or powered or _cannot_simulate(env, posterior) or (None, _OTHERWISE)
     if why is None:
+        if metric in CALIBRATION:
+            _lint_powers(env, call, sample, declaration, posterior)
         return True
     message = f"`{call.function.id}` draws again at simulated data, but {why}"
     env.report.add("E0595", message, call, also=[(env.name_of(sample.name), "declared here")], help=help)
@@ -43,15 +50,48 @@ def _cannot_repeat(sample: Sample) -> tuple[str, str] | None:
     return None
 
 
+def _has_power(posterior: Posterior) -> tuple[str, str] | None:
+    for factor in posterior.factors:
+        if factor.power.op != "const" or factor.power.value != 1:
+            help = "only with all powers 1 is a posterior the law of params given data"
+            return f"`{posterior.name}` has a power of `{factor.law}`", help
+    return None
+
+
+def _lint_powers(
+    env: Environment, call: ast.Call, sample: Sample, written: ast.Posterior, posterior: Posterior
+) -> None:
+    """W0454, of the first power under which coverage does not hold."""
+    metric = call.function.id
+    for factor, place in zip(posterior.factors, written.factors, strict=True):
+        others = _uncovered(env, factor, metric)
+        if not others:
+            continue
+        low, high = min(others) < 1, max(others) > 1
+        width = "wider or narrower" if low and high else "wider" if low else "narrower"
+        where = "" if factor.power.op == "const" else " where this is not 1"
+        env.report.add(
+            "W0454",
+            f"coverage holds only at powers 1: `{metric}` fails{where}, as `{posterior.name}` is {width} on purpose",
+            place.power or place,
+            also=[(call, "the check"), (env.name_of(sample.name), "what is checked")],
+            help="check a sample of the posterior without powers; its fit is the same",
+        )
+        return
+
+
+def _uncovered(env: Environment, factor: Factor, metric: str) -> list[float]:
+    """The values of a power at which ranks are not uniform. A likelihood to the power 0 leaves the law of params given
+    the other data, which is right for `sbc`, but not given all, from which `tarp` has its references."""
+    sound = (0, 1) if metric == "sbc" and factor.kind == "likelihood" else (1,)
+    return [x for x in posteriors.power_values(env, factor.power) or () if x not in sound]
+
+
 def _cannot_simulate(env: Environment, posterior: Posterior) -> tuple[str, str] | None:
     """Why there are no simulated data for the posterior, and what to do instead."""
     sets = [factor for factor in posterior.factors if factor.observation is not None]
     if not sets:
         return f"`{posterior.name}` has no data", _OTHERWISE
-    for factor in posterior.factors:
-        if factor.power.op != "const" or factor.power.value != 1:
-            help = "only with all powers 1 is a posterior the law of params given data"
-            return f"`{posterior.name}` has a power of `{factor.law}`", help
     for factor in sets:
         law, rows = env.declarations[factor.law], env.declarations[factor.observation or ""]
         assert isinstance(law, ast.Likelihood) and isinstance(rows, ast.Observe)

@@ -103,6 +103,8 @@ T0 = Option("t0", "real", 0.0, "time of the initial state")
 COMPARED = Option(
     "draws", "int", None, "draws of each sample that are compared; none: all of the smaller", lower=10, words=NONE
 )
+_SIMULATED = Option("simulations", "int", 1_000, "params and data that are simulated", lower=20)
+_DRAWN_EACH = Option("draws", "int", 50, "draws given the data of each", lower=10)
 PARAMS = Option("params", "expr", None, "a list of params to look at; none: all of the posterior", words=NONE)
 
 
@@ -651,6 +653,18 @@ BLOCKS: dict[tuple[str, str], Block] = {
         "p-value of the draws at the observed data, by a local classifier test: small when they are wrong",
         "one sample by a trained score",
     ),
+    ("check", "sbc"): Block(
+        (_SIMULATED, _DRAWN_EACH, PARAMS, SEED),
+        "p-value of the ranks of simulated params among draws given their data: small when draws are shifted, too wide "
+        "or too narrow",
+        "one sample by a trained score",
+    ),
+    ("check", "tarp"): Block(
+        (_SIMULATED, _DRAWN_EACH, PARAMS, SEED),
+        "p-value of the coverage of balls around points near to simulated params: small when draws are too wide, too "
+        "narrow or ignore data",
+        "one sample by a trained score",
+    ),
     ("check", "bits_per_dim"): Block(
         (Option("steps", "int", None, "measurements; none: infinitely many", lower=1, words=NONE), SEED),
         "bits that a dimension of held-out rows costs at most, in declared coordinates",
@@ -664,7 +678,7 @@ LATER: dict[str, frozenset[str]] = {
     "net": frozenset({"transformer"}),
     "train": frozenset(),
     "sample": frozenset(),
-    "check": frozenset({"sbc", "tarp", "psis"}),
+    "check": frozenset({"psis"}),
     "option": frozenset(),
 }
 

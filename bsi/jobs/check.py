@@ -13,14 +13,19 @@ import numpy as np
 from bsi.compiler.ir import Check
 from bsi.compiler.plan import Job
 from bsi.dsl.diagnostic import Diagnostic
-from bsi.jobs import evidence, held_out, local, sensitivity
+from bsi.jobs import calibration, evidence, held_out, local, sensitivity
 from bsi.jobs.context import Context, Draws, place
 from bsi.runtime.metrics import METRICS, Estimate
 from bsi.runtime.reference import ess_mean
 from bsi.runtime.reference.result import assess
 
 # Metrics that tell more than a number: it is kept as `detail`.
-TOLD = {"sensitivity": sensitivity.outcome, "evidence": evidence.outcome}
+TOLD = {
+    "sensitivity": sensitivity.outcome,
+    "evidence": evidence.outcome,
+    "sbc": calibration.outcome,
+    "tarp": calibration.outcome,
+}
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 

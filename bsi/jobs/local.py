@@ -1,6 +1,9 @@
-"""Draws at simulated data, which a sampler is judged by where no reference is: `lc2st`."""
+"""Draws at simulated data, which a sampler is judged by where no reference is; and `lc2st`, which learns from them."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +11,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
-from bsi.compiler.ir import Check, Sample
+from bsi.compiler.ir import Check
 from bsi.compiler.lower.composed import ComposedPosterior
 from bsi.compiler.lower.forward import draw_row
 from bsi.jobs import correct
@@ -16,7 +19,19 @@ from bsi.jobs.context import Context, at_point
 from bsi.jobs.sample import AMORTISED, composed
 from bsi.runtime.metrics import METRICS, Estimate
 
-_TOGETHER = 256  # sets of data that are drawn for at once
+_TOGETHER = 256  # sets of data that are drawn for at once, where each has one draw
+_STATES = 8_192  # draws of all of these
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Simulations whose data are sound, and draws of the sampler given each: `z` is [n, m], `rows` of every set
+    [n, rows, p], `draws` [n, l, m], in working coordinates. `failed` were not sound, and left out."""
+
+    z: np.ndarray
+    rows: list[np.ndarray]
+    draws: np.ndarray
+    failed: int
 
 
 def estimate(context: Context, check: Check, index: tuple[int, ...], point: dict[str, float]) -> Estimate:
@@ -26,28 +41,75 @@ def estimate(context: Context, check: Check, index: tuple[int, ...], point: dict
         ValueError: simulations or draws are not finite.
     """
     node, options = context.program.samples[check.samples[0]], dict(check.options)
-    target = composed(context, node)
-    assert isinstance(target, ComposedPosterior), "the checker lets no guided sample through"
-    z, rows, drawn = _pairs(context, node, target, point, options["simulations"], jr.key(options["seed"]))
+    target = repeatable(context, check)
+    found = repeated(context, check, target, point, 1)
     draws = {name: values[index] for name, values in context.draws(node.name).params.items()}
     to_working = jax.jit(jax.vmap(jax.vmap(target.coordinates.from_params)))
     observed = np.concatenate([np.ravel(context.lowered.rows(f.observation)) for f, _ in target.sets if f.observation])
-    found = np.asarray(to_working(draws)).reshape(-1, target.coordinates.m)
+    here = np.asarray(to_working(draws)).reshape(-1, target.coordinates.m)
+    data = np.concatenate([x.reshape(len(x), -1) for x in found.rows], axis=1)
     known = {name: options[name] for name in ("permutations", "seed")}
-    return METRICS[check.metric].function(z, drawn, rows, found, observed, **known)
+    return METRICS[check.metric].function(found.z, found.draws[:, 0], data, here, observed, **known)
 
 
-def _pairs(
-    context: Context, node: Sample, target: ComposedPosterior, point: dict[str, float], count: int, key: Array
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Params of the prior and data as large as the observed, flattened, and a draw of the sampler given each of these:
-    [n, m], [n, p], [n, m]. Simulations that failed are left out."""
-    model, m = context.lowered, target.coordinates.m
+def repeatable(context: Context, check: Check) -> ComposedPosterior:
+    """The posterior that the check's sample is of, which can be had of other data."""
+    target = composed(context, context.program.samples[check.samples[0]])
+    assert isinstance(target, ComposedPosterior), "the checker lets no guided sample through"
+    return target
+
+
+def repeated(
+    context: Context, check: Check, target: ComposedPosterior, point: dict[str, float], draws: int
+) -> Repeated:
+    """Params of the prior, data as large as the observed, and `draws` of the check's sampler given each of these."""
+    node, known = context.program.samples[check.samples[0]], dict(check.options)
+    first, second = jr.split(jr.key(known["seed"]))
+    z, rows = _simulations(context, target, known["simulations"], first)
+    sound = np.all([np.isfinite(x).all((1, 2)) for x in rows], axis=0)
+    z, rows = z[sound], [x[sound] for x in rows]
+    keys = jr.split(second, len(sound))[sound]
     options = at_point(node.options, point)
     make, choice = AMORTISED[node.method], options["correct"]
+
+    @jax.jit
+    @jax.vmap
+    def draw(key: Array, rows: list[Array]) -> Array:
+        denoiser, _ = target.given(rows).at(point)
+        sampler = correct.within(make(options), choice, denoiser)
+        return sampler.sample(denoiser, key, (draws, target.coordinates.m))[0]
+
+    count = int(sound.sum())
+    parts = math.ceil(count / max(1, min(_TOGETHER, _STATES // draws)))
+    found = []
+    context.progress.start(check.text, count, "data sets")
+    try:
+        for at in _batches(count, parts):
+            found.append(np.asarray(draw(keys[at], [x[at] for x in rows])))
+            context.progress.advance(min(len(at), count))
+    finally:
+        context.progress.done()
+    drawn = np.concatenate(found)[:count] if found else np.empty((0, draws, target.coordinates.m))
+    return Repeated(z, rows, drawn, int((~sound).sum()))
+
+
+def _batches(count: int, parts: int) -> list[np.ndarray]:
+    """Numbers of all data sets in batches of one size, so that one program draws for all; the last is filled up with
+    copies of a data set."""
+    size = math.ceil(count / parts) if parts else 0
+    return [np.minimum(np.arange(begin, begin + size), count - 1) for begin in range(0, count, size)] if size else []
+
+
+def _simulations(
+    context: Context, target: ComposedPosterior, count: int, key: Array
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """[n, m] and, for every set, [n, rows, p]."""
+    model = context.lowered
     sizes = [len(x) for _, x in target.sets]
     likelihoods = [context.program.likelihoods[factor.law] for factor, _ in target.sets]
 
+    @jax.jit
+    @jax.vmap
     def simulate(key: Array) -> tuple[Array, list[Array]]:
         prior, data = jr.split(key)
         z, params = target.coordinates.draw(prior)
@@ -59,15 +121,5 @@ def _pairs(
         ]
         return z, rows
 
-    def draw(pair: tuple[Array, list[Array]]) -> Array:
-        denoiser, _ = target.given(pair[1]).at(point)
-        return correct.within(make(options), choice, denoiser).sample(denoiser, pair[0], (1, m))[0][0]
-
-    first, second = jr.split(key)
-    z, rows = jax.jit(jax.vmap(simulate))(jr.split(first, count))
-    flat = np.concatenate([np.asarray(x).reshape(count, -1) for x in rows], axis=1)
-    sound = np.isfinite(flat).all(1)
-    rows = [x[sound] for x in rows]
-    keys = jr.split(second, count)[sound]
-    drawn = jax.jit(lambda pairs: jax.lax.map(draw, pairs, batch_size=_TOGETHER))((keys, rows))
-    return np.asarray(z)[sound], flat[sound], np.asarray(drawn)
+    z, rows = simulate(jr.split(key, count))
+    return np.asarray(z), [np.asarray(x) for x in rows]

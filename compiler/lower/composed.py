@@ -99,14 +99,14 @@ class ComposedPosterior:
             denoiser, limit = self.fits[law].score.condition(x), self.coordinates.limit
             notes = _support([denoiser.given] if isinstance(denoiser, Conditioned) else [])
             return denoiser if limit is None else Bounded(denoiser, limit), notes
-        powers = self.model.powers(self.posterior, point)
-        betas = self._betas(powers)
-        (alpha,) = [p for p, factor in zip(powers, self.posterior.factors, strict=True) if factor.kind == "prior"]
-        sets = [
-            self._factors(*one, beta, kinds) for one, beta, kinds in zip(self.sets, betas, self._kinds, strict=True)
-        ]
+        with jax.ensure_compile_time_eval():  # powers are numbers also where rows are traced, see `given`
+            powers = self.model.powers(self.posterior, point)
+            betas, all_kinds = self._betas(powers), self._kinds
+            (alpha,) = [p for p, factor in zip(powers, self.posterior.factors, strict=True) if factor.kind == "prior"]
+            prior = self._prior(alpha)
+        sets = [self._factors(*one, beta, kinds) for one, beta, kinds in zip(self.sets, betas, all_kinds, strict=True)]
         rows = [self._make_rows(factor.law, *own) for (factor, _), own in zip(self.sets, sets, strict=True)]
-        composed = self._build(self._prior(alpha), [*rows, *self._learned_prior(alpha, rows)])
+        composed = self._build(prior, [*rows, *self._learned_prior(alpha, rows)])
         notes = {name: getattr(composed, name) for name in ("repaired", "projected", "deficit", "shortfall")}
         notes |= _support([own.x for own in rows])
         notes["directions"] = jnp.asarray(self.coordinates.m * sum(len(own.powers) for own in rows))

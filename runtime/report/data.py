@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bsi.runtime.report.calibration import Calibration
 from bsi.runtime.report.powers import Evidence, Sensitivity
 
 
@@ -149,5 +150,6 @@ class Report:
     losses: tuple[Loss, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
     evidences: tuple[Evidence, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()

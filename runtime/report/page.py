@@ -17,6 +17,7 @@ from bsi.runtime.report.data import Draws, Loss, Posterior, Report
 from bsi.runtime.report.grid import multiples, shown
 from bsi.runtime.report.lines import chains, log_densities, losses
 from bsi.runtime.report.pictures import pictures
+from bsi.runtime.report.ranks import calibration
 from bsi.runtime.report.sensitivity import evidence, sensitivity
 
 POINTS, PANELS = 60, 300  # of a grid that get a corner plot of their own, and panels in all of these
@@ -44,6 +45,8 @@ def _sections(report: Report) -> Iterator[str]:
     yield from (_notice(text) for text in report.notices)
     if report.checks:
         yield _section("Checks", tables.checks(report.checks))
+    if report.calibrations:
+        yield _section("Calibration", "".join(part for found in report.calibrations for part in calibration(found)))
     if report.sensitivities:
         yield _section("Sensitivity", "".join(part for found in report.sensitivities for part in sensitivity(found)))
     if report.evidences:

@@ -75,6 +75,17 @@ def changed(old: str, new: str) -> str:
         (MODEL + "check ess(a) >= 0\n", ["W0416"]),
         (MODEL + "check rhat(a) > 1.5\n", ["W0415"]),
         (MODEL + "check ess(a) < 100\n", ["W0415"]),
+        (MODEL + "sample s = ddim(post)\ncheck sbc(s) > 0.05\ncheck tarp(s) >= 0.01\ncheck lc2st(s) > 0\n", []),
+        (MODEL + "sample s = ddim(post)\ncheck sbc(s) < 0.05\n", ["W0415"]),
+        (MODEL + "sample s = ddim(post)\ncheck lc2st(s) > 1\n", ["W0415"]),
+        (MODEL + "sample s = ddim(post)\ncheck tarp(s) >= 0\n", ["W0416"]),
+        # coverage under powers; without a likelihood `sbc` asks for the prior, and there too ranks are uniform
+        *((changed(factor, f"{factor}^l") + f"sweep l in {values}\nsample s = ddim(post) {{ correct = langevin }}\n"
+           f"check {metric}(s) > 0.05\n", expected)
+          for factor, values, metric, expected in (
+              ("f(obs | mu, tau)", "[1, 1.0]", "sbc", ["W0417"]), ("f(obs | mu, tau)", "[1, 2]", "sbc", ["W0454"]),
+              ("f(obs | mu, tau)", "[0, 1]", "sbc", []), ("f(obs | mu, tau)", "[0, 1]", "tarp", ["W0454"]),
+              ("= p(mu, tau)", "[0.5, 1]", "sbc", ["W0454"]))),
         (changed("nuts(post)", "nuts(post) { chains = 1 }") + "check ess(a) > 10\n", []),
         (changed("nuts(post)", "nuts(post) { chains = 1 }") + "check rhat(a) < 1.1\n", ["W0413"]),
         # the same draws: equal in all but the name, with a seed that is given

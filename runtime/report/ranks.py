@@ -1,0 +1,85 @@
+"""The section on ranks at simulated data: how far they are from uniform, and how much balls of draws cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bsi.runtime.metrics.ranks import Uniform, lean
+from bsi.runtime.report.calibration import Calibration
+from bsi.runtime.report.figure import FAINT, INK, REFERENCE, SERIES, grid, plain, style, svg
+from bsi.runtime.report.tables import number, table
+
+MOST = 12  # coordinates with a figure, those that are least uniform
+ACROSS = 4
+LEVEL = 0.95  # of all bands together
+HOW = {
+    "sbc": "How many params have a rank as small among draws given their data, less what would be uniform. Above 0 "
+    "draws are too high, below too low; first above and then below they are too narrow, the other way round too wide.",
+    "tarp": "How often a ball with a share of the draws holds the params that made the data.",
+}
+
+
+def calibration(found: Calibration) -> Iterator[str]:
+    """HTML: the table of coordinates, and the curves in their bands."""
+    title = f"{found.text} at {found.at}" if found.at else found.text
+    yield f"<h3><code>{escape(title)}</code></h3>"
+    left_out = f"; {found.failed:,} more failed, and were left out" if found.failed else ""
+    yield f"<p>{found.simulations:,} simulations, {found.counts.shape[1] - 1} draws given each{left_out}.</p>"
+    order = np.argsort(found.p_values, kind="stable")
+    if found.of == "sbc":
+        columns = zip(found.labels, found.p_values, found.counts, strict=True)
+        rows = [[f"<code>{escape(name)}</code>", number(float(p), 2), lean(own) or "–"] for name, p, own in columns]
+        yield table(["parameter", "p-value", "draws are"], rows, numeric=1)
+    shown = sorted(order[:MOST].tolist())
+    some = f" The {MOST} of {len(order)} parameters with the smallest p-values." if len(order) > MOST else ""
+    together = " together" if len(order) > 1 else ""
+    band = f" Right draws stay within the bands{together} with a probability of {LEVEL:.0%}."
+    picture = _curves(found, shown, title)
+    caption = f"{HOW[found.of]}{band}{some}"
+    yield f'<figure><div class="scroll">{picture}</div><figcaption>{caption}</figcaption></figure>'
+
+
+def _curves(found: Calibration, shown: list[int], title: str) -> str:
+    across = min(len(shown), ACROSS)
+    values = found.counts.shape[1]
+    share = np.arange(values + 1) / values
+    low, high = Uniform(found.simulations, values).band(1 - (1 - LEVEL) / len(found.labels))
+    ends = [np.concatenate([[0], end, [found.simulations]]) / found.simulations for end in (low, high)]
+    base = share if found.of == "sbc" else np.zeros_like(share)
+    size = (2.35, 1.9) if found.of == "sbc" else (3.2, 2.8)
+    with style():
+        figure, axes = grid(-(-len(shown) // across), across, size)
+        places = [ax for row in axes for ax in row]
+        lines = {k: np.append(0, np.cumsum(found.counts[k])) / found.simulations - base for k in shown}
+        for ax, k in zip(places, shown, strict=False):
+            ax.fill_between(share, ends[0] - base, ends[1] - base, color=REFERENCE, alpha=0.2, lw=0)
+            outside = found.p_values[k] * len(found.labels) < 1 - LEVEL
+            ax.plot(share, lines[k], color=SERIES[1 if outside else 0], lw=1.3)
+            ax.plot([0, 1], [0, 1 - base[-1]], color=INK, lw=0.6, ls="--")
+            _dress(ax, found, k)
+        if found.of == "sbc":
+            top = 1.08 * max(float(np.abs(y - base).max()) for y in ends)
+            top = max(top, 1.08 * max(float(np.abs(y).max()) for y in lines.values()))
+            for ax in places:
+                ax.set_ylim(-top, top)
+        for ax in places[len(shown) :]:
+            ax.axis("off")
+        return svg(figure, f"ranks of {title}")
+
+
+def _dress(ax: Axes, found: Calibration, k: int) -> None:
+    ax.grid(color=FAINT, lw=0.5)
+    ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+    if found.of == "sbc":
+        ax.set_title(plain(found.labels[k]), fontsize=9)
+        ax.set_xlabel("rank / draws")
+    else:
+        ax.set_ylim(0, 1)
+        ax.set_yticks([0, 0.5, 1], ["0", "½", "1"])
+        ax.set_xlabel("share of the draws")
+        ax.set_ylabel("coverage")
