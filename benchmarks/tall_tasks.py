@@ -61,8 +61,8 @@ _SHAPE = 0.5  # Pareto's k̂ of weights with a variance
 class Task:
     """`signs`: working coordinates whose sign no row tells. `published`: sliced Wasserstein by n, in units of params
     or, where `scaled`, of posterior sds alone; `aims` ours, of as many simulations; `settle`: steps of mala at
-    the end of truth; `corrected`: measure draws moved by mala as well, for which every step solves the equations of
-    every draw, forwards and backwards; `density`: `ln p(row | params)` of a model that only simulates."""
+    the end of truth; `density`: `ln p(row | params)` of a model that only simulates, whose draws `mala` cannot move by
+    it."""
 
     params: tuple[str, ...]
     signs: tuple[int, ...] = ()
@@ -70,12 +70,11 @@ class Task:
     aims: tuple[tuple[int, float], ...] = ()
     scaled: bool = False
     settle: int = 200
-    corrected: bool = False
     density: Callable[[dict[str, Array], Array], Array] | None = None
 
     @property
     def kinds(self) -> dict[str, str]:
-        return {name: options for name, options in KINDS.items() if self.corrected or name != "corrected"}
+        return {name: options for name, options in KINDS.items() if self.density is None or name != "corrected"}
 
 
 def two_moons(params: dict[str, Array], row: Float[Array, "2"]) -> Float[Array, ""]:
@@ -89,7 +88,7 @@ def two_moons(params: dict[str, Array], row: Float[Array, "2"]) -> Float[Array, 
 
 
 TASKS = {
-    "slcp": Task(("theta",), (2, 3), ((8, 0.363), (30, 0.397)), ((8, 0.33), (30, 0.36)), settle=1_000, corrected=True),
+    "slcp": Task(("theta",), (2, 3), ((8, 0.363), (30, 0.397)), ((8, 0.33), (30, 0.36)), settle=1_000),
     "lotka_volterra": Task(("rate",), (), ((30, 2.5),), ((30, 0.5),), scaled=True),
     "sir": Task(("contact", "recovery"), scaled=True),
     "two_moons": Task(("theta",), settle=1_000, density=two_moons),
