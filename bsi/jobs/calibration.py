@@ -30,8 +30,8 @@ def outcome(context: Context, check: Check) -> dict[str, Any]:
     points, found = [], []
     for point in grid(context.program, sweeps_of(context.program, node)):
         at = place(point).removeprefix(" at ")
-        drawn = repeated(context, check, target, point, options["draws"])
         try:
+            drawn = repeated(context, check, target, point, options["draws"])
             labels, one = METHODS[check.metric](target, drawn, names, options["seed"])
         except ValueError as error:
             return {"value": None, "standard_error": None, "at": at, "note": str(error)}

@@ -18,6 +18,7 @@ from bsi.jobs import correct
 from bsi.jobs.context import Context, at_point
 from bsi.jobs.sample import AMORTISED, composed
 from bsi.runtime.metrics import METRICS, Estimate
+from bsi.runtime.metrics.ranks import FEWEST
 
 _TOGETHER = 256  # sets of data that are drawn for at once, where each has one draw
 _STATES = 8_192  # draws of all of these
@@ -62,11 +63,18 @@ def repeatable(context: Context, check: Check) -> ComposedPosterior:
 def repeated(
     context: Context, check: Check, target: ComposedPosterior, point: dict[str, float], draws: int
 ) -> Repeated:
-    """Params of the prior, data as large as the observed, and `draws` of the check's sampler given each of these."""
+    """Params of the prior, data as large as the observed, and `draws` of the check's sampler given each of these.
+
+    Raises:
+        ValueError: there are too few sound simulations.
+    """
     node, known = context.program.samples[check.samples[0]], dict(check.options)
     first, second = jr.split(jr.key(known["seed"]))
     z, rows = _simulations(context, target, known["simulations"], first)
     sound = np.all([np.isfinite(x).all((1, 2)) for x in rows], axis=0)
+    count = int(sound.sum())
+    if count < FEWEST:
+        raise ValueError(f"{count} sound simulations of {len(sound)} are too few: {FEWEST} are the least")
     z, rows = z[sound], [x[sound] for x in rows]
     keys = jr.split(second, len(sound))[sound]
     options = at_point(node.options, point)
@@ -79,25 +87,22 @@ def repeated(
         sampler = correct.within(make(options), choice, denoiser)
         return sampler.sample(denoiser, key, (draws, target.coordinates.m))[0]
 
-    count = int(sound.sum())
-    parts = math.ceil(count / max(1, min(_TOGETHER, _STATES // draws)))
+    size = _even(count, max(1, min(_TOGETHER, _STATES // draws)))
     found = []
     context.progress.start(check.text, count, "data sets")
     try:
-        for at in _batches(count, parts):
+        for begin in range(0, count, size):
+            at = np.minimum(np.arange(begin, begin + size), count - 1)  # the last batch is filled up: one program
             found.append(np.asarray(draw(keys[at], [x[at] for x in rows])))
-            context.progress.advance(min(len(at), count))
+            context.progress.advance(min(size, count - begin))
     finally:
         context.progress.done()
-    drawn = np.concatenate(found)[:count] if found else np.empty((0, draws, target.coordinates.m))
-    return Repeated(z, rows, drawn, int((~sound).sum()))
+    return Repeated(z, rows, np.concatenate(found)[:count], len(sound) - count)
 
 
-def _batches(count: int, parts: int) -> list[np.ndarray]:
-    """Numbers of all data sets in batches of one size, so that one program draws for all; the last is filled up with
-    copies of a data set."""
-    size = math.ceil(count / parts) if parts else 0
-    return [np.minimum(np.arange(begin, begin + size), count - 1) for begin in range(0, count, size)] if size else []
+def _even(count: int, most: int) -> int:
+    """The size of batches, of `most` at most, of which the last is nearly as large as the others."""
+    return math.ceil(count / math.ceil(count / most))
 
 
 def _simulations(

@@ -19,7 +19,8 @@ LEVEL = 0.95  # of all bands together
 HOW = {
     "sbc": "How many params have a rank as small among draws given their data, less what would be uniform. Above 0 "
     "draws are too high, below too low; first above and then below they are too narrow, the other way round too wide.",
-    "tarp": "How often a ball with a share of the draws holds the params that made the data.",
+    "tarp": "How often balls with a share of the draws hold the params that made the data. Above the line draws are "
+    "too wide, or know too little of the data; below it too narrow.",
 }
 
 
@@ -44,42 +45,39 @@ def calibration(found: Calibration) -> Iterator[str]:
 
 
 def _curves(found: Calibration, shown: list[int], title: str) -> str:
-    across = min(len(shown), ACROSS)
-    values = found.counts.shape[1]
-    share = np.arange(values + 1) / values
-    low, high = Uniform(found.simulations, values).band(1 - (1 - LEVEL) / len(found.labels))
+    """SVG: a panel a coordinate; of `tarp` the coverage itself, and how far it is from that of right draws."""
+    share = np.arange(found.counts.shape[1] + 1) / found.counts.shape[1]
+    flat = np.zeros_like(share)
+    panels = [(k, share) for k in shown] if found.of == "sbc" else [(0, flat), (0, share)]
+    across = min(len(panels), ACROSS)
+    low, high = Uniform(found.simulations, found.counts.shape[1]).band(1 - (1 - LEVEL) / len(found.labels))
     ends = [np.concatenate([[0], end, [found.simulations]]) / found.simulations for end in (low, high)]
-    base = share if found.of == "sbc" else np.zeros_like(share)
-    size = (2.35, 1.9) if found.of == "sbc" else (3.2, 2.8)
+    lines = {k: np.append(0, np.cumsum(found.counts[k])) / found.simulations for k in shown}
+    top = 1.08 * max(float(np.abs(y - share).max()) for y in (*ends, *lines.values()))
     with style():
-        figure, axes = grid(-(-len(shown) // across), across, size)
+        figure, axes = grid(-(-len(panels) // across), across, (2.35, 1.9) if found.of == "sbc" else (2.9, 2.4))
         places = [ax for row in axes for ax in row]
-        lines = {k: np.append(0, np.cumsum(found.counts[k])) / found.simulations - base for k in shown}
-        for ax, k in zip(places, shown, strict=False):
+        for ax, (k, base) in zip(places, panels, strict=False):
             ax.fill_between(share, ends[0] - base, ends[1] - base, color=REFERENCE, alpha=0.2, lw=0)
             outside = found.p_values[k] * len(found.labels) < 1 - LEVEL
-            ax.plot(share, lines[k], color=SERIES[1 if outside else 0], lw=1.3)
+            ax.plot(share, lines[k] - base, color=SERIES[1 if outside else 0], lw=1.3)
             ax.plot([0, 1], [0, 1 - base[-1]], color=INK, lw=0.6, ls="--")
-            _dress(ax, found, k)
-        if found.of == "sbc":
-            top = 1.08 * max(float(np.abs(y - base).max()) for y in ends)
-            top = max(top, 1.08 * max(float(np.abs(y).max()) for y in lines.values()))
-            for ax in places:
-                ax.set_ylim(-top, top)
-        for ax in places[len(shown) :]:
+            ax.grid(color=FAINT, lw=0.5)
+            ax.set_xlim(0, 1)
+            ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+            ax.set_ylim(*((0, 1) if base is flat else (-top, top)))
+            _say(ax, found, k, base is flat)
+        for ax in places[len(panels) :]:
             ax.axis("off")
         return svg(figure, f"ranks of {title}")
 
 
-def _dress(ax: Axes, found: Calibration, k: int) -> None:
-    ax.grid(color=FAINT, lw=0.5)
-    ax.set_xlim(0, 1)
-    ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+def _say(ax: Axes, found: Calibration, k: int, whole: bool) -> None:
     if found.of == "sbc":
         ax.set_title(plain(found.labels[k]), fontsize=9)
         ax.set_xlabel("rank / draws")
-    else:
-        ax.set_ylim(0, 1)
+        return
+    ax.set_xlabel("share of the draws")
+    ax.set_ylabel("coverage" if whole else "coverage - share")
+    if whole:
         ax.set_yticks([0, 0.5, 1], ["0", "½", "1"])
-        ax.set_xlabel("share of the draws")
-        ax.set_ylabel("coverage")
