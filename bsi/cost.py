@@ -10,8 +10,9 @@ from typing import Any
 
 from bsi import terminal
 from bsi.compiler import local_checks
+from bsi.compiler.correctors import AFTERWARDS, by_scores
 from bsi.compiler.exact import OBJECTIVE
-from bsi.compiler.ir import Check, Program, Sample, SweepRef, Train
+from bsi.compiler.ir import Check, Choice, Program, Sample, SweepRef, Train
 from bsi.compiler.lower.distill import distill_options, distilled_parameters
 from bsi.compiler.lower.model import LoweredModel, training_options
 from bsi.compiler.one_step import METHOD
@@ -21,6 +22,7 @@ from bsi.foresee import foresee, gigabytes
 from bsi.jobs import sensitivity
 from bsi.jobs.context import at_point, grid, sweeps_of
 from bsi.jobs.density import derivatives
+from bsi.runtime.correctors.line import PASSES
 from bsi.runtime.covariances import DRAWS as COVARIANCE_DRAWS
 from bsi.runtime.covariances import STEPS as COVARIANCE_STEPS
 from bsi.runtime.store import Store
@@ -145,14 +147,18 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     each = [at_point(sample.options, point).get("steps") for point in grid(program, sweeps_of(program, sample))]
     known = [n for n in each if isinstance(n, int)]
     words += _times(points)
-    before = 0
+    before = passes = 0
+    if isinstance(correct := options.get("correct"), Choice) and correct.name in AFTERWARDS:
+        moves = dict(correct.options)["steps"]
+        words += f", moved by {moves:_} steps of mala by {'scores' if by_scores(correct) else 'the density'}"
+        passes = moves * PASSES * points * by_scores(correct)
     if options.get("covariance") == "sampled":
         words += f", after {COVARIANCE_DRAWS:_} draws of each row × {COVARIANCE_STEPS} steps for covariances"
         before = COVARIANCE_DRAWS * rows * COVARIANCE_STEPS
     return {
         "words": words,
         "draws": options["draws"] * points,
-        "evaluations": options["draws"] * max(rows, 1) * sum(known) + before
+        "evaluations": options["draws"] * max(rows, 1) * (sum(known) + passes) + before
         if len(known) == len(each) and not density
         else None,
     }

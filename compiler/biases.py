@@ -56,7 +56,7 @@ def _of_a_learned_prior(env: Environment, declaration: ast.Sample, posterior: Po
                 f"a power of the learned prior `{prior.name}` is exact only if it is Gaussian in working coordinates",
                 declaration.method,
                 help="the score of a power is not a multiple of the score once there is noise; leave the power at 1, "
-                "or take the bias away: `ddim(...) { correct = smc }`",
+                "or take the bias away: `ddim(...) { correct = smc }`, or `correct = mala`",
             )
 
 
@@ -74,7 +74,7 @@ def _of_powers(env: Environment, declaration: ast.Sample, posterior: Posterior, 
             f"a power of `{factor.law}` is exact by `compose = {name}` only if posteriors of its rows are Gaussian",
             declaration.method,
             also=[(place.power or place, "a power other than 1")],
-            help="take the bias away: `ddim(...) { correct = smc }`, or `correct = mala` if every factor has a density",
+            help="take the bias away: `ddim(...) { correct = smc }`, or `correct = mala`",
         )
         return
 

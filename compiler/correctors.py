@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from bsi.compiler import densities, images, missing
 from bsi.compiler.environment import Environment
-from bsi.compiler.ir import Choice, Options
+from bsi.compiler.ir import Choice, Options, Posterior, Train
 from bsi.dsl import ast
 
-EXACT = ("mala", "psis")  # by the density of every factor
+AFTERWARDS = ("mala", "psis")  # of the draws that a sampler made
 STEPS = {"langevin": ("ddim",), "smc": ("ddim",), "psis": ("flow_ode",)}  # samplers that a corrector works in
 WHY = {
     "langevin": "takes its steps between those of `ddim`, not of",
@@ -37,7 +40,7 @@ def suits(env: Environment, declaration: ast.Sample, options: Options, route: st
             "E0540",
             f"`correct = {correct.name}` {WHY[correct.name]} `{sampler}`",
             given["correct"],
-            help=f"sample by `{allowed[0]}`, or use `correct = mala` where every factor has a density",
+            help=f"sample by `{allowed[0]}`, or use `correct = mala`",
         )
         return False
     if correct.name == "smc" and route == "guided":
@@ -46,7 +49,7 @@ def suits(env: Environment, declaration: ast.Sample, options: Options, route: st
             "E0540", "`correct = smc` weights a composition of scores, not guidance", given["correct"], help=help
         )
         return False
-    if correct.name in EXACT and values["log_density"] is not None:
+    if correct.name in AFTERWARDS and values["log_density"] is not None:
         env.report.add(
             "E0542",
             "`log_density` is that of the flow, which corrected draws do not follow",
@@ -58,7 +61,45 @@ def suits(env: Environment, declaration: ast.Sample, options: Options, route: st
     return True
 
 
-def needs_density(options: Options) -> bool:
-    """Whether a corrector evaluates every factor."""
+def settled(env: Environment, declaration: ast.Sample, posterior: Posterior, options: Options) -> Options | None:
+    """`options` with what `mala` goes by; None after a report of a density that is needed and not there."""
     correct = dict(options)["correct"]
-    return isinstance(correct, Choice) and correct.name in EXACT
+    if not isinstance(correct, Choice) or correct.name not in AFTERWARDS:
+        return options
+    asked = dict(correct.options).get("by", "density")
+    if asked == "scores":
+        return options
+    written = env.declarations[posterior.name]
+    assert isinstance(written, ast.Posterior)
+    obstacle = densities.obstacle(env, written)
+    if asked == "auto":
+        by = "scores" if obstacle or missing.without_marginals(env, posterior) else "density"
+        own = dict(correct.options) | {"by": by}
+        return tuple(sorted({**dict(options), "correct": Choice("mala", tuple(sorted(own.items())))}.items()))
+    if obstacle:
+        otherwise = "use `correct = mala`, which moves draws by scores where there is no density"
+        densities.report(env, declaration.method, obstacle, f"correct = {correct.name}", otherwise)
+        return None
+    return options if missing.has_marginals(env, declaration.method, posterior) else None
+
+
+def by_scores(correct: Any) -> bool:
+    """Whether the value of `correct` moves draws by scores, without the density of some factor."""
+    return isinstance(correct, Choice) and dict(correct.options).get("by") == "scores"
+
+
+def fits_scores(env: Environment, declaration: ast.Sample, options: Options, trains: list[Train]) -> bool:
+    """Whether fits know what `mala` by scores asks for; reports one that does not."""
+    of_images = next((fit for fit in trains if fit.network.kind in images.NETS), None)
+    if of_images is None or not by_scores(dict(options)["correct"]):
+        return True
+    given = {item.name.id: item for item in declaration.options.items}
+    env.report.add(
+        "E0564",
+        f"`correct = mala` by scores needs covariances, and `{of_images.name}`, a `{of_images.network.kind}`, learns "
+        "none of an image",
+        given["correct"],
+        also=[(env.name_of(of_images.name), "declared here")] if not of_images.implied else (),
+        help="take steps on the way, `ddim(...) { correct = langevin }`; where the likelihood guides, sample by `smc`",
+    )
+    return False

@@ -7,10 +7,10 @@ from bsi.compiler import (
     biases,
     configure,
     correctors,
+    densities,
     exact,
     fits,
     images,
-    likelihood_laws,
     missing,
     one_step,
     posteriors,
@@ -22,13 +22,7 @@ from bsi.compiler.environment import Environment
 from bsi.compiler.ir import Options, Posterior, Sample, Train
 from bsi.compiler.options import Block
 from bsi.compiler.report import listed
-from bsi.compiler.simulator_calls import outside_jax
 from bsi.dsl import ast
-
-ELSEWHERE = (
-    "compare two samplers instead, or check against stored draws; simulation-based checks (`sbc`, `tarp`, `lc2st`) "
-    "need no density"
-)
 
 
 def sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]) -> Sample | None:
@@ -70,15 +64,16 @@ def _sample(env: Environment, declaration: ast.Sample, implied: dict[str, Train]
         return None
     if route == routes.GUIDED and not missing.has_marginals(env, method, found):
         return None
-    if correctors.needs_density(settled) and not (
-        _has_density(env, method, first, "correct") and missing.has_marginals(env, method, found)
-    ):
+    settled = correctors.settled(env, declaration, found, settled)
+    if settled is None:
         return None
     used = _fits(env, declaration, found, given, route, implied, row_sets.implied(settled))
     if used is None or not _composable(env, declaration, found, settled, used):
         return None
     settled = row_sets.settled(env, declaration, settled, used)
     if settled is None or not _sampled(env, declaration, settled, used):
+        return None
+    if not correctors.fits_scores(env, declaration, settled, used):
         return None
     biases.lint(env, declaration, found, settled, route)
     names = tuple(fit.name for fit in used)
@@ -116,35 +111,12 @@ def _no_fits(env: Environment, method: ast.Call) -> bool:
     return False
 
 
-def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | None, what: str = "") -> bool:
-    """A reference needs the density of every factor; so does `what`, an option."""
-    for factor in posterior.factors if posterior else ():
-        declaration = env.declarations.get(factor.law.id)
-        why = label = None
-        help = ELSEWHERE
-        if isinstance(declaration, ast.Prior):
-            if (prior := fits.learned_prior(env, factor.law.id)) and not prior.draws:
-                why, label = "is learned from draws, which have none", "a file of draws"
-                help = f"give it one, `learned file(...) {{ oracle = LAW }}`; or {ELSEWHERE}"
-        elif isinstance(declaration, ast.Likelihood) and (law := likelihood_laws.likelihood(env, declaration)):
-            if law.learned:
-                why, label = "is learned from pairs, which have none", "a file of simulations"
-            elif not law.explicit:
-                why, label = "is implicit: it can only be simulated", "draws nuisance variables, or computes the row"
-            elif slow := outside_jax(law):
-                why = f"calls `{slow.name}`, Python outside JAX, which has no gradient"
-                label = "calls it"
-                help = "write the function in JAX and say `jax = true`, or sample by a trained network"
-        if why and label and isinstance(declaration, ast.Prior | ast.Likelihood):
-            env.report.add(
-                "E0407",
-                f"`{what or method.function.id}` needs a density, but `{factor.law.id}` {why}",
-                method,
-                also=[(declaration.law, label)],
-                help=help,
-            )
-            return False
-    return True
+def _has_density(env: Environment, method: ast.Call, posterior: ast.Posterior | None) -> bool:
+    """A reference needs the density of every factor."""
+    found = densities.obstacle(env, posterior) if posterior else None
+    if found:
+        densities.report(env, method, found, method.function.id)
+    return found is None
 
 
 def _given_fits(env: Environment, method: ast.Call) -> list[tuple[ast.Name, fits.Laws]] | None:

@@ -138,6 +138,23 @@ def _sets(env: Environment, posterior: Posterior, likelihood: str) -> Iterable[O
 
 def has_marginals(env: Environment, method: ast.Call, posterior: Posterior) -> bool:
     """Whether a reference can leave the holes of all sets out of its density exactly; reports a law where it cannot."""
+    found = without_marginals(env, posterior)
+    if found is None:
+        return True
+    observation, law = found
+    env.report.add(
+        "E0626",
+        f"`{method.function.id}` cannot leave entries of `{observation.name}` out: "
+        f"no marginals of `{law.name}` are known",
+        method,
+        also=[(env.name_of(observation.name), "has missing entries")],
+        help=f"known are those of {listed(sorted(MARGINAL))} and of laws of numbers; score-based samplers need none",
+    )
+    return False
+
+
+def without_marginals(env: Environment, posterior: Posterior) -> tuple[Observation, Law] | None:
+    """The first set with holes that its law cannot leave out."""
     for factor in posterior.factors:
         found = likelihood_laws.named(env, factor.law)
         law = found.draws[-1].law if found and found.explicit else None
@@ -146,19 +163,9 @@ def has_marginals(env: Environment, method: ast.Call, posterior: Posterior) -> b
             size = event_size(law)
             if observation.missing is None or _closed(law):
                 continue
-            if all(lost in (0, size) for lost in _lost(env, observation, size)):
-                continue
-            env.report.add(
-                "E0626",
-                f"`{method.function.id}` cannot leave entries of `{observation.name}` out: "
-                f"no marginals of `{law.name}` are known",
-                method,
-                also=[(env.name_of(observation.name), "has missing entries")],
-                help=f"known are those of {listed(sorted(MARGINAL))} and of laws of numbers; score-based samplers "
-                "need none",
-            )
-            return False
-    return True
+            if not all(lost in (0, size) for lost in _lost(env, observation, size)):
+                return observation, law
+    return None
 
 
 def event_size(law: Law) -> int:

@@ -461,8 +461,17 @@ BLOCKS: dict[tuple[str, str], Block] = {
         "Feynman-Kac: draws are weighted particles on the sum of scores, whatever `compose`",
     ),
     ("correct", "mala"): Block(
-        (Option("steps", "int", 100, "steps of every draw; half of them tune the proposals", lower=2),),
-        "Metropolis-adjusted Langevin steps from the draws, by the exact density",
+        (
+            Option("steps", "int", 100, "steps of every draw; half of them tune the proposals", lower=2),
+            Option(
+                "by",
+                "word",
+                "auto",
+                "the exact density, or line integrals of scores; auto: the density, where every factor has one",
+                words=_words("auto", "density", "scores"),
+            ),
+        ),
+        "Metropolis-adjusted Langevin steps from the draws",
     ),
     ("correct", "psis"): Block(
         (Option("steps", "int", 20, "steps of `mala` that part what was resampled", lower=2),),

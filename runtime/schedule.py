@@ -10,6 +10,8 @@ from jaxtyping import Array, Float
 
 NOISE = -10.0  # ln η at which a draw starts: a = 0.007
 CLEAN = 15.0  # ln η at which it ends: s = 5e-4 of the prior's sd, returned as θ̂
+SETTLED = 30.0  # η, in units of the largest precision of a law, at which noise widens it by a thirtieth: beyond it
+# errors of learned scores go on adding up, and little is gained
 
 
 class AbstractSchedule(eqx.Module):

@@ -1,4 +1,4 @@
-"""`correct`: samplers with correctors inside, and draws corrected by the exact density."""
+"""`correct`: samplers with correctors inside, and draws corrected by the exact density or by scores."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
+from bsi.compiler.correctors import AFTERWARDS, by_scores
 from bsi.compiler.ir import Choice, Posterior, Program, Sample
 from bsi.compiler.lower.coordinates import Coordinates
 from bsi.compiler.lower.model import LoweredModel
@@ -54,11 +55,18 @@ def within(sampler: AbstractSampler, correct: Choice | None, denoiser: Denoiser)
 def afterwards(
     model: LoweredModel, posterior: Posterior, coordinates: Coordinates, correct: Choice | None
 ) -> Corrector:
-    """`(targets, z, keys) -> (z, stats)` of draws in working coordinates (points, n, m), by the exact density. Targets
-    have a `denoiser` and `powers`."""
-    if correct is None or correct.name not in ("mala", "psis"):
+    """`(targets, z, keys) -> (z, stats)` of draws in working coordinates (points, n, m), by the exact density, or by
+    scores. Targets have a `denoiser`, `powers`, and in that case the law as `clean`."""
+    if correct is None or correct.name not in AFTERWARDS:
         return lambda targets, z, keys: (z, {})
-    exact, steps = log_posterior(model, posterior, coordinates), dict(correct.options)["steps"]
+    steps = dict(correct.options)["steps"]
+    if by_scores(correct):
+
+        def by_line(target: Any, z: Array, key: Array) -> tuple[Array, dict[str, Array]]:
+            return Mala(steps)(target.clean.log_density, z, key, target.clean.score)
+
+        return lambda targets, z, keys: targets.map(by_line, z, keys)
+    exact = log_posterior(model, posterior, coordinates)
 
     @cache
     def moves(steps: int) -> Callable[[Any, Array, Array], tuple[Array, dict[str, Array]]]:
@@ -118,6 +126,9 @@ def warnings(program: Program, node: Sample, info: dict[str, Any]) -> list[Diagn
 def _way_out(node: Sample) -> str:
     """What gives modes their weights, where `mala` has moved draws."""
     lost = "the share of draws in each is that of the draws it started from: "
-    if isinstance(correct := dict(node.options)["correct"], Choice) and correct.name == "psis":
+    correct = dict(node.options)["correct"]
+    if by_scores(correct):
+        return lost + "sample by `ddim(...) { correct = smc }`, which weighs them"
+    if isinstance(correct, Choice) and correct.name == "psis":
         return lost + "train longer, so that weights can be trusted; or sample by `ddim(...) { correct = smc }`"
     return lost + "weigh them, `flow_ode(...) { correct = psis }`, or sample by `ddim(...) { correct = smc }`"

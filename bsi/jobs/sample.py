@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array
 
 from bsi.compiler.biases import CORRECTED
+from bsi.compiler.correctors import by_scores
 from bsi.compiler.ir import Sample, SweepRef
 from bsi.compiler.lower.composed import ComposedPosterior, ImproperPower, NoScore
 from bsi.compiler.lower.guided import GuidedPosterior
@@ -26,7 +27,7 @@ from bsi.jobs.density import log_density_of
 from bsi.jobs.points import PointFailure, Points, key_of
 from bsi.jobs.pointwise import save_pointwise
 from bsi.jobs.residual import residuals
-from bsi.runtime.composition import Gauss, spread
+from bsi.runtime.composition import Clean, Gauss, spread
 from bsi.runtime.files import save_arrays
 from bsi.runtime.guidance import Guided
 from bsi.runtime.progress import Progress
@@ -111,6 +112,7 @@ class Target(NamedTuple):
     sampler: AbstractSampler
     denoiser: Denoiser
     powers: tuple[Array, ...]
+    clean: Clean | None
 
 
 def compute(context: Context, node: Sample, folder: Path) -> dict[str, Any]:
@@ -203,7 +205,8 @@ class _Work:
                 continue
             sampler = correct.within(make(_options(node, point)), choice, denoiser)
             at.append((number, notes))
-            yield Target(sampler, denoiser, self.lowered.powers(self.posterior, point))
+            clean = self.target.clean(point, denoiser) if by_scores(choice) else None
+            yield Target(sampler, denoiser, self.lowered.powers(self.posterior, point), clean)
 
     def draw(self, batch: Stack, at: list[tuple[int, dict[str, Any]]]) -> None:
         """Draws of a batch, corrected and with their log density, added to what is found."""

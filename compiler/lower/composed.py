@@ -21,6 +21,8 @@ from bsi.compiler.lower.missing import features
 from bsi.compiler.lower.model import LoweredModel
 from bsi.runtime.composition import (
     AbstractPrior,
+    Clean,
+    Composed,
     NormalPrior,
     Rows,
     TiltedPrior,
@@ -34,9 +36,12 @@ from bsi.runtime.composition import (
     temper,
     tilt,
 )
+from bsi.runtime.composition.clean import EXACT
 from bsi.runtime.composition.rows import REACH
+from bsi.runtime.correctors import LogDensity
 from bsi.runtime.exact import Conditioned, ExactFit, Given
 from bsi.runtime.process import signal_noise
+from bsi.runtime.schedule import SETTLED
 from bsi.runtime.score import Bounded, Denoiser, ScoreNetwork
 from bsi.runtime.training import Fit
 
@@ -99,6 +104,23 @@ class ComposedPosterior:
             denoiser, limit = self.fits[law].score.condition(x), self.coordinates.limit
             notes = _support([denoiser.given] if isinstance(denoiser, Conditioned) else [])
             return denoiser if limit is None else Bounded(denoiser, limit), notes
+        composed = self._product(point)
+        notes = {name: getattr(composed, name) for name in ("repaired", "projected", "deficit", "shortfall")}
+        observed = composed.rows[: len(self.sets)]
+        notes |= _support([own.x for own in observed])
+        notes["directions"] = jnp.asarray(self.coordinates.m * sum(len(own.powers) for own in observed))
+        if isinstance(composed.prior, TiltedPrior):
+            notes["prior_effective"] = composed.prior.effective
+        return composed, notes
+
+    def clean(self, point: dict[str, float], denoiser: Denoiser, evidence: LogDensity | None = None) -> Clean:
+        """What draws of `denoiser`, made at this point of the sweeps, are corrected by; `evidence` has further factors.
+        A composition, also where one row alone needs none to be sampled."""
+        composed = denoiser if isinstance(denoiser, Composed) else self._product(point)
+        exact = all(isinstance(fit, ExactFit) for fit in self.fits.values())
+        return Clean(composed, evidence, EXACT if exact else SETTLED)
+
+    def _product(self, point: dict[str, float]) -> Composed:
         with jax.ensure_compile_time_eval():  # powers are numbers also where rows are traced, see `given`
             powers = self.model.powers(self.posterior, point)
             betas, all_kinds = self._betas(powers), self._kinds
@@ -106,13 +128,7 @@ class ComposedPosterior:
             prior = self._prior(alpha)
         sets = [self._factors(*one, beta, kinds) for one, beta, kinds in zip(self.sets, betas, all_kinds, strict=True)]
         rows = [self._make_rows(factor.law, *own) for (factor, _), own in zip(self.sets, sets, strict=True)]
-        composed = self._build(prior, [*rows, *self._learned_prior(alpha, rows)])
-        notes = {name: getattr(composed, name) for name in ("repaired", "projected", "deficit", "shortfall")}
-        notes |= _support([own.x for own in rows])
-        notes["directions"] = jnp.asarray(self.coordinates.m * sum(len(own.powers) for own in rows))
-        if isinstance(composed.prior, TiltedPrior):
-            notes["prior_effective"] = composed.prior.effective
-        return composed, notes
+        return self._build(prior, [*rows, *self._learned_prior(alpha, rows)])
 
     def given(self, rows: Sequence[Array]) -> ComposedPosterior:
         """The same posterior of other data: flat rows of every set, whole, which may be traced."""

@@ -23,9 +23,11 @@ from bsi.compiler.lower.missing import marginal_log_density
 from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.simulators import Shared
 from bsi.compiler.simulator_calls import calls_in
+from bsi.runtime.composition import Clean
 from bsi.runtime.evidence import Arguments, Evidence, Term, is_quadratic
 from bsi.runtime.exact import ExactFit
 from bsi.runtime.guidance import Guided
+from bsi.runtime.score import Denoiser
 from bsi.runtime.training import Fit
 
 
@@ -55,6 +57,12 @@ class GuidedPosterior:
         evidence = Evidence(self._terms([powers[id(factor)] for factor in self.factors]), self._quadratic)
         variance = 1.0 if self.fit is None else jnp.mean(self.fit.score.prior.variance)
         return Guided(prior, evidence, jnp.asarray(variance, jnp.float32), self.isotropic), notes
+
+    def clean(self, point: dict[str, float], denoiser: Denoiser) -> Clean:
+        """What draws of `denoiser`, made at this point of the sweeps, are corrected by: the score of the prior and the
+        density of the rest."""
+        assert isinstance(denoiser, Guided)
+        return self.prior.clean(point, denoiser.prior, denoiser.evidence)
 
     @cached_property
     def _quadratic(self) -> bool:

@@ -3,6 +3,7 @@
 from bsi.runtime.composition.base import Composed as Composed
 from bsi.runtime.composition.bridges import fnpse as fnpse
 from bsi.runtime.composition.bridges import plain_sum as plain_sum
+from bsi.runtime.composition.clean import Clean as Clean
 from bsi.runtime.composition.gauss import Gauss as Gauss
 from bsi.runtime.composition.gauss import gauss as gauss
 from bsi.runtime.composition.jac import jac as jac

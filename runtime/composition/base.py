@@ -59,7 +59,11 @@ class Composed(eqx.Module):
 
     def stiffness(self) -> Float[Array, ""]:
         """`max(Σ β⁺, 1)`: how much more the bridge may bend than one factor does."""
-        return jnp.maximum(sum((jnp.sum(jnp.maximum(rows.powers, 0.0)) for rows in self.rows), jnp.zeros(())), 1.0)
+        return jnp.maximum(self.strength(), 1.0)
+
+    def strength(self) -> Float[Array, ""]:
+        """`Σ β⁺`."""
+        return sum((jnp.sum(jnp.maximum(rows.powers, 0.0)) for rows in self.rows), jnp.zeros(()))
 
 
 def product(

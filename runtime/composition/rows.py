@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -60,6 +61,12 @@ class Rows(eqx.Module):
             return total + (1.0 + held_r) * jnp.einsum("n,nbi->bi", powers, shift)
 
         return self._over_chunks(chunk, len(u)) + (s**2 - held_s**2) / known * u @ self.together()
+
+    def slope(self, z: Float[Array, "b m"], reach: Float[Array, ""]) -> Float[Array, "b m"]:
+        """`Σ β_i ∇ ln(p(z | x_i)/N(z))` without noise, by denoisers that see z at the signal-to-noise `reach`: exact
+        where rows are Gaussian, else up to what that noise widens them by."""
+        none = jnp.asarray(jnp.inf, z.dtype)
+        return replace(self, reach=reach).weighted(z, none, none)
 
     def together(self) -> Float[Array, "m m"]:
         """`Σ β_i (C_i⁻¹ - I)`."""

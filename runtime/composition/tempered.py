@@ -47,6 +47,10 @@ class AbstractPrior(eqx.Module):
     def weighted(self, u: Float[Array, "b m"], log_snr: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, "b m"]:
         """`(C⁻¹ + rI)(θ̂ - a u)`."""
 
+    @abc.abstractmethod
+    def log_density(self, z: Float[Array, "b m"]) -> Float[Array, " b"]:
+        """At no noise, up to a constant."""
+
 
 class NormalPrior(AbstractPrior):
     """N(0, I/α): a power of N(0, I) where `ln |∂θ/∂z|` is constant, so that no table of it is needed."""
@@ -68,12 +72,15 @@ class NormalPrior(AbstractPrior):
     def weighted(self, u: Float[Array, "b m"], log_snr: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, "b m"]:
         return (self.power + r) * self.plain(u, log_snr)
 
+    def log_density(self, z: Float[Array, "b m"]) -> Float[Array, " b"]:
+        return -0.5 * self.power * jnp.sum(z**2, -1)
+
 
 class SeparablePrior(AbstractPrior):
     """`q(z) = ∏ q_i(z_i)`, each a table of `ln q_i` on `[lower_i, upper_i]`; not `proper` if its tails do not fall."""
 
     size: int = eqx.field(static=True)
-    log_density: Float[Array, "m k"]
+    table: Float[Array, "m k"]
     lower: Float[Array, " m"]
     upper: Float[Array, " m"]
     mean: Float[Array, " m"]
@@ -89,9 +96,7 @@ class SeparablePrior(AbstractPrior):
         scale = jnp.sqrt(a**2 * self.variance + s**2)
         knots = jnp.linspace(-_SPAN, _SPAN, _KNOTS).astype(u.dtype)
         at = a * self.mean[:, None] + scale[:, None] * knots
-        table = jax.vmap(self._denoise, in_axes=(0, 0, 0, 0, None, None))(
-            self.log_density, self.lower, self.upper, at, a, s
-        )
+        table = jax.vmap(self._denoise, in_axes=(0, 0, 0, 0, None, None))(self.table, self.lower, self.upper, at, a, s)
         # what the Gaussian of the same moments does not say: flat in the tails, so the ends may be held
         gain = (a * self.variance / scale)[:, None]
         rest = table - self.mean[:, None] - gain * knots
@@ -101,6 +106,11 @@ class SeparablePrior(AbstractPrior):
 
     def weighted(self, u: Float[Array, "b m"], log_snr: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, "b m"]:
         return (1.0 / self.variance + r) * self.plain(u, log_snr)
+
+    def log_density(self, z: Float[Array, "b m"]) -> Float[Array, " b"]:
+        last = self.table.shape[-1] - 1
+        position = (z - self.lower) * (last / (self.upper - self.lower))
+        return jnp.sum(jax.vmap(_linear, in_axes=(0, 1))(self.table, position), 0)
 
     @staticmethod
     def _denoise(table: Array, lower: Array, upper: Array, u: Array, a: Array, s: Array) -> Array:

@@ -55,6 +55,9 @@ class TiltedPrior(AbstractPrior):
     def weighted(self, u: Float[Array, "b m"], log_snr: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, "b m"]:
         return self.plain(u, log_snr) @ (self.precision() + r * jnp.eye(self.size))
 
+    def log_density(self, z: Float[Array, "b m"]) -> Float[Array, " b"]:
+        return (self.power - 1.0) * self.log_prior(z) - 0.5 * jnp.sum(z**2, -1)
+
 
 def tilt(log_prior: LogPrior, m: int, power: Float[Array, ""] | float) -> TiltedPrior:
     """`N(z) p(θ(z))^(α-1)` for any `ln p(θ(z))`; `α = power` may be traced. Prefer `temper` where it separates."""

@@ -4,6 +4,10 @@ Every draw is a chain of its own. The proposal `z' = z + (h²/2) C ∇ln π(z) +
 its covariance C from all draws, and h from the share of them that accepts, during the first half of the steps; then
 both are kept, so that the second half leaves the target as it is. After each move half of the draws try to go where
 others are, see `exchange.py`: small steps never cross from mode to mode.
+
+Factors of π that have a score and no density count by the line integral of the score from z to z' (METHODS §4). It is
+as good as the score all along the line, and scores are learned where draws are: then no difference of draws is tried,
+which leads through places of which nothing is known.
 """
 
 from __future__ import annotations
@@ -18,12 +22,17 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.correctors.exchange import exchange
+from bsi.runtime.correctors.line import line_integral
 from bsi.runtime.correctors.modes import separation
 
 LogDensity = Callable[[Float[Array, "n m"]], Float[Array, " n"]]
 """`ln π` of every row, up to a constant; rows must not interact."""
 
+Score = Callable[[Float[Array, "n m"], Float[Array, ""]], Float[Array, "n m"]]
+"""`∇ln π` of every row, and the largest precision of what is sampled, which says how fine it needs to be."""
+
 _ACCEPTANCE = 0.574  # at which Langevin proposals move fastest (Roberts & Rosenthal 1998)
+_USUAL = 2.7  # square of the step of a Gaussian of one dimension, at this acceptance
 _STEEPEST = 3.0  # drift, in units of what is usual, √m: beyond it, proposals from tails overshoot and are refused
 _RIDGE = 1e-6  # of C, in units of its mean variance: few draws have a singular covariance
 
@@ -36,8 +45,9 @@ class Mala(eqx.Module):
     steps: int = eqx.field(static=True, default=100)
 
     def __call__(
-        self, log_density: LogDensity, z: Float[Array, "n m"], key: PRNGKeyArray
+        self, log_density: LogDensity, z: Float[Array, "n m"], key: PRNGKeyArray, score: Score | None = None
     ) -> tuple[Float[Array, "n m"], dict[str, Array]]:
+        """**Arguments:** `log_density` of the factors of π that have one, `score` of the others."""
         n, m = z.shape
         half = self.steps // 2
 
@@ -48,33 +58,52 @@ class Mala(eqx.Module):
             bad = jnp.isnan(value) | ~jnp.all(jnp.isfinite(gradient), -1)
             return jnp.where(jnp.isnan(value), -jnp.inf, value), jnp.where(bad[:, None], 0.0, gradient)
 
+        def beyond(z: Array, slope: Array, ahead: Array, precision: Array) -> tuple[Array, Array]:
+            """What factors without a density add: to `ln π(ahead) - ln π(z)`, and to its gradient ahead."""
+            if score is None:
+                return jnp.zeros(n, z.dtype), slope
+            field = score
+            gain, there = line_integral(lambda place: field(place, precision), z, slope, ahead)
+            good = jnp.all(jnp.isfinite(there), -1)
+            return jnp.where(good & jnp.isfinite(gain), gain, -jnp.inf), jnp.where(good[:, None], there, 0.0)
+
         def step(state: State, index: Array) -> tuple[State, tuple[Array, Array]]:
-            z, value, gradient, root, log_step, (anchor, first, second) = state
+            z, (value, gradient, push), (root, precision), log_step, (anchor, first, second) = state
             adapts = index < half
             root = jnp.where(adapts, _root(z), root)
             h = jnp.exp(log_step)
+            precision = jnp.where(adapts, _largest_precision(root, h), precision)
             move, choose, cross = jr.split(jr.fold_in(key, index), 3)
             noise = jr.normal(move, z.shape, z.dtype)
-            ahead = z + (0.5 * h**2 * _truncated(gradient @ root) + h * noise) @ root.T
+            ahead = z + (0.5 * h**2 * _truncated((gradient + push) @ root) + h * noise) @ root.T
             there, slope = known(ahead)
+            gain, pushed = beyond(z, push, ahead, precision)
             # the way back, in units of the noise
-            back = solve_triangular(root, (z - ahead).T, lower=True).T / h - 0.5 * h * _truncated(slope @ root)
-            log_ratio = there - value + 0.5 * jnp.sum(noise**2 - back**2, -1)
+            back = solve_triangular(root, (z - ahead).T, lower=True).T / h
+            back = back - 0.5 * h * _truncated((slope + pushed) @ root)
+            log_ratio = there - value + gain + 0.5 * jnp.sum(noise**2 - back**2, -1)
             # a start without density takes anything that has one
             log_ratio = jnp.where(value == -jnp.inf, jnp.where(there == -jnp.inf, -jnp.inf, 0.0), log_ratio)
             yes = jnp.log(jr.uniform(choose, (n,), z.dtype)) < log_ratio
             share = jnp.mean(jnp.minimum(jnp.exp(log_ratio), 1.0))
             log_step = jnp.where(adapts, log_step + (share - _ACCEPTANCE), log_step)
-            z, gradient = (jnp.where(yes[:, None], new, old) for new, old in ((ahead, z), (slope, gradient)))
-            z, value, gradient = exchange(known, (z, jnp.where(yes, there, value), gradient), cross)
+            value = jnp.where(yes, there, value)
+            z, gradient, push = (
+                jnp.where(yes[:, None], new, old) for new, old in ((ahead, z), (slope, gradient), (pushed, push))
+            )
+            if score is None:
+                z, value, gradient = exchange(known, (z, value, gradient), cross)
             # moments of every chain around its place at half time: around 0 they would lose the digits of narrow modes
             anchor = jnp.where(adapts, z, anchor)
             moved = z - anchor
             places = anchor, first + moved, second + moved.T @ moved
-            return (z, value, gradient, root, log_step, places), (share, jnp.mean(z, 0))
+            return (z, (value, gradient, push), (root, precision), log_step, places), (share, jnp.mean(z, 0))
 
-        log_step = jnp.asarray(-jnp.log(m) / 6.0, z.dtype)
-        state = (z, *known(z), _root(z), log_step, (z, jnp.zeros_like(z), jnp.zeros((m, m), z.dtype)))
+        log_step, root = jnp.asarray(-jnp.log(m) / 6.0, z.dtype), _root(z)
+        precision = _largest_precision(root, jnp.exp(log_step))
+        push = jnp.zeros_like(z) if score is None else score(z, precision)
+        places = z, jnp.zeros_like(z), jnp.zeros((m, m), z.dtype)
+        state = (z, (*known(z), push), (root, precision), log_step, places)
         state, (shares, means) = jax.lax.scan(step, state, jnp.arange(self.steps))
         gap = jnp.abs(means[-1] - means[half - 1]) / jnp.maximum(jnp.std(state[0], 0), 1e-30)
         anchor, first, second = state[-1]
@@ -89,7 +118,14 @@ class Mala(eqx.Module):
         }
 
 
-State = tuple[Array, Array, Array, Array, Array, tuple[Array, Array, Array]]
+State = tuple[Array, tuple[Array, Array, Array], tuple[Array, Array], Array, tuple[Array, Array, Array]]
+
+
+def _largest_precision(root: Float[Array, "m m"], h: Float[Array, ""]) -> Float[Array, ""]:
+    """Of what draws lie in, mode by mode: the covariance of all is that of no mode, but steps are as long as a mode
+    lets them. Of `N(0, C)` they have `h² = 2.7 m^(-1/3)` (Roberts & Rosenthal 1998)."""
+    narrowest = jnp.linalg.eigvalsh(root @ root.T)[0]
+    return _USUAL * len(root) ** (-1.0 / 3.0) / (h**2 * jnp.maximum(narrowest, 1e-12))
 
 
 def _truncated(slope: Float[Array, "n m"]) -> Float[Array, "n m"]:

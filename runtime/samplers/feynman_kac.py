@@ -25,12 +25,8 @@ from bsi.runtime.particles import effective_share, resample, systematic
 from bsi.runtime.process import signal_noise
 from bsi.runtime.samplers.base import AbstractSampler, Stats, stats
 from bsi.runtime.samplers.frozen import frozen_step
-from bsi.runtime.schedule import AbstractSchedule, LogLinear
+from bsi.runtime.schedule import SETTLED, AbstractSchedule, LogLinear
 from bsi.runtime.score import Denoiser
-
-# Signal-to-noise, in units of the largest precision of the product, from which particles keep their weights: what is
-# left of the truth is 1/(2 · 30) of a unit, but errors of learned scores go on adding up.
-_CLEAN = 30.0
 
 
 class FeynmanKac(AbstractSampler):
@@ -60,7 +56,7 @@ class FeynmanKac(AbstractSampler):
                 return denoiser(u, log_snr) - a * u, jnp.zeros(len(u), u.dtype)
             shift, squares = denoiser.total(u, log_snr)
             r = jnp.exp(log_snr)
-            weighs = r < _CLEAN * jnp.max(denoiser.values)
+            weighs = r < SETTLED * jnp.max(denoiser.values)  # from there on particles keep their weights
             return shift, jnp.where(weighs, 0.5 * r * (jnp.sum(shift**2, -1) - squares), 0.0)
 
         def step(state: State, ends: tuple[Array, Array, Array]) -> tuple[State, None]:

@@ -64,6 +64,9 @@ class NormalPower(AbstractPrior):
     def weighted(self, u, log_snr, r):
         return (self.power + r) * self.plain(u, log_snr)
 
+    def log_density(self, z):
+        return -0.5 * self.power * jnp.sum(z**2, -1)
+
 
 @pytest.mark.parametrize("alpha", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("beta", [0.25, 1.0, 4.0, "vector"])
