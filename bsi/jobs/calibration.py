@@ -29,12 +29,12 @@ def outcome(context: Context, check: Check) -> dict[str, Any]:
     names: Names = options["params"] or context.program.posteriors[node.posterior].params
     points, found = [], []
     for point in grid(context.program, sweeps_of(context.program, node)):
-        at = place(point).removeprefix(" at ")
+        at = ", ".join(f"{name} = {value:g}" for name, value in point.items())
         try:
             drawn = repeated(context, check, target, point, options["draws"])
             labels, one = METHODS[check.metric](target, drawn, names, options["seed"])
         except ValueError as error:
-            return {"value": None, "standard_error": None, "at": at, "note": str(error)}
+            return {"value": None, "standard_error": None, "at": at, "note": f"{error}{place(point)}"}
         table = {"p_values": one.p_values.tolist(), "counts": one.counts.tolist(), "failed": drawn.failed}
         points.append({"at": at, "labels": labels, "simulations": int(one.counts[0].sum()), **table})
         found.append((one.value, ", ".join(filter(None, (labels[int(np.argmin(one.p_values))], at)))))

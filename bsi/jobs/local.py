@@ -17,17 +17,20 @@ from bsi.compiler.lower.forward import draw_row
 from bsi.jobs import correct
 from bsi.jobs.context import Context, at_point
 from bsi.jobs.sample import AMORTISED, composed
+from bsi.runtime.exact import ExactFit
 from bsi.runtime.metrics import METRICS, Estimate
 from bsi.runtime.metrics.ranks import FEWEST
 
-_TOGETHER = 256  # sets of data that are drawn for at once, where each has one draw
-_STATES = 8_192  # draws of all of these
+_TOGETHER = 256  # sets of data that are drawn for at once, at most
+_STATES = 8_192  # of these: draws times rows
+_KERNELS = 2**24  # of a table, for all these states
 
 
 @dataclass(frozen=True)
 class Repeated:
     """Simulations whose data are sound, and draws of the sampler given each: `z` is [n, m], `rows` of every set
-    [n, rows, p], `draws` [n, l, m], in working coordinates. `failed` were not sound, and left out."""
+    [n, rows, p], `draws` [n, l, m], in working coordinates, NaN where a solver gave up. `failed` simulations were not
+    sound, and left out."""
 
     z: np.ndarray
     rows: list[np.ndarray]
@@ -85,9 +88,10 @@ def repeated(
     def draw(key: Array, rows: list[Array]) -> Array:
         denoiser, _ = target.given(rows).at(point)
         sampler = correct.within(make(options), choice, denoiser)
-        return sampler.sample(denoiser, key, (draws, target.coordinates.m))[0]
+        found, stats = sampler.sample(denoiser, key, (draws, target.coordinates.m))
+        return jnp.where(stats["failed"], jnp.nan, found)
 
-    size = _even(count, max(1, min(_TOGETHER, _STATES // draws)))
+    size = _size(count, _together(target, draws))
     found = []
     context.progress.start(check.text, count, "data sets")
     try:
@@ -100,8 +104,15 @@ def repeated(
     return Repeated(z, rows, np.concatenate(found)[:count], len(sound) - count)
 
 
-def _even(count: int, most: int) -> int:
-    """The size of batches, of `most` at most, of which the last is nearly as large as the others."""
+def _together(target: ComposedPosterior, draws: int) -> int:
+    """Sets of data whose draws fit in memory at once."""
+    states = draws * max(1, sum(len(x) for _, x in target.sets))
+    kernels = [_KERNELS // (states * fit.neighbours) for fit in target.fits.values() if isinstance(fit, ExactFit)]
+    return max(1, min(_TOGETHER, _STATES // states, *kernels))
+
+
+def _size(count: int, most: int) -> int:
+    """Of batches, `most` at most, of which the last is nearly as large as the others."""
     return math.ceil(count / math.ceil(count / most))
 
 
