@@ -13,7 +13,7 @@ from bsi.runtime.report.calibration import Calibration
 from bsi.runtime.report.figure import FAINT, INK, REFERENCE, SERIES, grid, plain, style, svg
 from bsi.runtime.report.tables import number, table
 
-MOST = 12  # coordinates with a figure, those that are least uniform
+MOST, ROWS = 12, 40  # coordinates with a figure, and with a row of the table: those that are least uniform
 ACROSS = 4
 LEVEL = 0.95  # of all bands together
 HOW = {
@@ -32,9 +32,17 @@ def calibration(found: Calibration) -> Iterator[str]:
     yield f"<p>{found.simulations:,} simulations, {found.counts.shape[1] - 1} draws given each{left_out}.</p>"
     order = np.argsort(found.p_values, kind="stable")
     if found.of == "sbc":
-        columns = zip(found.labels, found.p_values, found.counts, strict=True)
-        rows = [[f"<code>{escape(name)}</code>", number(float(p), 2), lean(own) or "–"] for name, p, own in columns]
+        rows = [
+            (
+                f"<code>{escape(found.labels[k])}</code>",
+                number(float(found.p_values[k]), 2),
+                lean(found.counts[k]) or "–",
+            )
+            for k in sorted(order[:ROWS].tolist())
+        ]
         yield table(["parameter", "p-value", "draws are"], rows, numeric=1)
+        if len(order) > ROWS:
+            yield f"<p>{len(order) - ROWS:,} more have larger p-values.</p>"
     shown = sorted(order[:MOST].tolist())
     some = f" The {MOST} of {len(order)} parameters with the smallest p-values." if len(order) > MOST else ""
     together = " together" if len(order) > 1 else ""
