@@ -17,7 +17,7 @@ MOST, ROWS = 12, 40  # coordinates with a figure, and with a row of the table: t
 ACROSS = 4
 LEVEL = 0.95  # of all bands together
 HOW = {
-    "sbc": "How many params have a rank as small among draws given their data, less what would be uniform. Above 0 "
+    "sbc": "How many simulations have params that rank as low among draws, less what would be uniform. Above 0 "
     "draws are too high, below too low; first above and then below they are too narrow, the other way round too wide.",
     "tarp": "How often balls with a share of the draws hold the params that made the data. Above the line draws are "
     "too wide, or know too little of the data; below it too narrow.",
