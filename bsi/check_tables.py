@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from bsi import terminal
-from bsi.runtime.metrics.ranks import covered, lean
 
 MOST = 12  # coordinates of a table, those that depend on a prior most; checks.json and the report have all
 PLACES = 4  # points of a sweep with a table
@@ -74,8 +73,8 @@ def _evidence(detail: dict[str, Any], width: int | None) -> Iterator[str]:
 def _sbc(detail: dict[str, Any], width: int | None) -> Iterator[str]:
     for point in detail["points"][:PLACES]:
         yield from _ranked(point, width)
-        found = [(p, label, lean(counts)) for p, label, counts in _rows(point)]
-        for p, label, said in sorted(found)[:MOST]:
+        found = sorted(zip(point["p_values"], point["labels"], point["said"], strict=True))
+        for p, label, said in found[:MOST]:
             yield from _wrapped(f"{label}: p = {p:.2g}{f', draws are {said}' if said else ''}", width)
         if len(found) > MOST:
             yield from _wrapped(f"and {len(found) - MOST} more params with larger p-values", width)
@@ -85,10 +84,10 @@ def _sbc(detail: dict[str, Any], width: int | None) -> Iterator[str]:
 def _tarp(detail: dict[str, Any], width: int | None) -> Iterator[str]:
     for point in detail["points"][:PLACES]:
         yield from _ranked(point, width)
-        (counts,) = point["counts"]
-        half, most = (covered(counts, share) for share in (0.5, 0.9))
-        text = f"balls with 50 % of the draws hold the params in {half:.0%} of the simulations, with 90 % in {most:.0%}"
-        yield from _wrapped(text, width)
+        (share, first), *others = point["covered"]
+        text = f"balls with {share:.0%} of the draws hold the params in {first:.0%} of the simulations"
+        rest = "".join(f", with {share:.0%} in {found:.0%}" for share, found in others)
+        yield from _wrapped(text + rest, width)
     yield from _more(detail, width)
 
 
@@ -96,10 +95,6 @@ def _ranked(point: dict[str, Any], width: int | None) -> list[str]:
     at = f"at {point['at']}: " if point["at"] else ""
     failed = f", and {point['failed']} more that failed" if point["failed"] else ""
     return _wrapped(f"{at}{point['simulations']} simulations{failed}", width) if at or failed else []
-
-
-def _rows(point: dict[str, Any]) -> Iterator[tuple[float, str, list[int]]]:
-    return zip(point["p_values"], point["labels"], point["counts"], strict=True)
 
 
 def _more(detail: dict[str, Any], width: int | None) -> list[str]:

@@ -11,9 +11,11 @@ from bsi.compiler.ir import Check
 from bsi.compiler.lower.composed import ComposedPosterior
 from bsi.jobs.context import Context, grid, place, sweeps_of
 from bsi.jobs.local import Repeated, repeatable, repeated
-from bsi.runtime.metrics.ranks import Calibration
+from bsi.runtime.metrics.ranks import Calibration, covered, lean
 from bsi.runtime.metrics.sbc import sbc
 from bsi.runtime.metrics.tarp import references, tarp
+
+SHARES = (0.5, 0.9)  # of the draws, in the balls that are told of
 
 Names = tuple[str, ...]
 
@@ -22,7 +24,8 @@ def outcome(context: Context, check: Check) -> dict[str, Any]:
     """The p-value at the point of the sweeps where it is smallest, and what params it is of.
 
     `detail` has for every point the `labels` of what was ranked, and for each of these its `p_values` and the `counts`
-    of the ranks 0 to `draws`; and how many simulations count and how many `failed`.
+    of the ranks 0 to `draws`; and how many simulations count and how many `failed`. What these say in words is `said`,
+    and by pairs of a share of the draws and how often so many hold the params `covered`.
     """
     node, options = context.program.samples[check.samples[0]], dict(check.options)
     target = repeatable(context, check)
@@ -36,6 +39,10 @@ def outcome(context: Context, check: Check) -> dict[str, Any]:
         except ValueError as error:
             return {"value": None, "standard_error": None, "at": at, "note": f"{error}{place(point)}"}
         table = {"p_values": one.p_values.tolist(), "counts": one.counts.tolist(), "failed": drawn.failed}
+        if check.metric == "sbc":
+            table["said"] = [lean(own) for own in one.counts]
+        else:
+            table["covered"] = [(share, covered(one.counts[0], share)) for share in SHARES]
         points.append({"at": at, "labels": labels, "simulations": int(one.counts[0].sum()), **table})
         found.append((one.value, ", ".join(filter(None, (labels[int(np.argmin(one.p_values))], at)))))
     choose = max if (check.operator or ">").startswith("<") else min

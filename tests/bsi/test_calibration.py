@@ -54,15 +54,14 @@ def test_a_network_that_has_learned_nothing_fails(folder):
 
 def test_tables_of_any_width():
     point = {"at": "lambda = 0.5", "simulations": 990, "failed": 10, "labels": [f"theta[{k}]" for k in range(30)]}
-    point |= {"p_values": list(np.linspace(1e-9, 1, 30)), "counts": [[100, 200, 300, 390]] * 30}
+    point |= {"p_values": list(np.linspace(1e-9, 1, 30)), "said": ["too low"] + [""] * 29}
     whole, narrow = (list(lines({"kind": "sbc", "points": [point] * 6}, width)) for width in (None, 50))
     assert any("theta[0]: p = 1e-09, draws are too low" in line for line in whole)
     assert any("18 more params" in line for line in whole) and "2 more points" in whole[-1]
     assert "at lambda = 0.5: 990 simulations, and 10 more that failed" in whole[0]
     assert max(map(len, narrow)) <= 50
-    ball = {**point, "labels": [""], "p_values": [0.5], "counts": [[250, 250, 250, 250]]}
-    (_, told) = lines({"kind": "tarp", "points": [ball]}, None)
-    assert "hold the params in 50% of the simulations, with 90 % in 90%" in told
+    (_, told) = lines({"kind": "tarp", "points": [{**point, "covered": [(0.5, 0.48), (0.9, 0.93)]}]}, None)
+    assert "balls with 50% of the draws hold the params in 48% of the simulations, with 90% in 93%" in told
 
 
 CONJUGATE = """bsi 1
