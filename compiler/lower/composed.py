@@ -34,6 +34,7 @@ from bsi.runtime.composition import (
     make_rows,
     plain_sum,
     temper,
+    tempered_sum,
     tilt,
 )
 from bsi.runtime.composition.clean import EXACT
@@ -84,7 +85,9 @@ class ComposedPosterior:
         self.left = [left for _, left in rows]
         (self.prior_power,) = [f.power for f in posterior.factors if f.kind == "prior"]
         self._log_prior = jnp.vectorize(log_base(self.coordinates), signature="(m)->()")
-        self._build = eqx.filter_jit(lambda prior, rows: COMPOSITIONS[name](prior, rows))
+        learned = self.coordinates.affine and not self.coordinates.gaussian  # the prior is one of the rows
+        kind_of = tempered_sum if name == "sum" and learned else COMPOSITIONS[name]
+        self._build = eqx.filter_jit(lambda prior, rows: kind_of(prior, rows))
 
     def at(self, point: dict[str, float]) -> tuple[Denoiser, dict[str, Any]]:
         """The denoiser at one point of the sweeps, and statistics of how it was made.

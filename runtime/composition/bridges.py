@@ -2,6 +2,12 @@
 
 Neither is the score of noised draws, so no predictor may be trusted on them; Langevin steps sample them as the bridges
 of densities they are.
+
+There are two bridges to `q^α ∏ p_i^{β_i}`. Where the prior is N(0, I), or a table tempers it, its power is noised as
+the law that it is, the weights of all factors relative to N(0, I) sum to 1, and the bridge starts at N(0, I):
+`PlainSum`. Of the power of a *learned* prior nobody knows the noised score. There `PlainSum` is right for N(0, I)
+alone: of a Gaussian of variance .1 to the power 4 it makes draws of no variance, of one of variance 2 draws of 7 times
+theirs. `TemperedSum` has no N(0, I): its weights sum to α, and so it starts at N(0, I/α).
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ from jaxtyping import Array, Float
 
 from bsi.runtime.composition.base import Composed, product
 from bsi.runtime.composition.rows import Rows
-from bsi.runtime.composition.tempered import AbstractPrior
+from bsi.runtime.composition.tempered import AbstractPrior, NormalPrior
 from bsi.runtime.process import signal_noise
 
 
@@ -22,6 +28,24 @@ class PlainSum(Composed):
 
     def shift(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
         return self.total(u, log_snr)[0]
+
+
+class TemperedSum(Composed):
+    """`∏ (q_t^j)^{w_j}` of learned factors with `Σ w_j = α`, and its tempered predictor (METHODS §3): with the score S,
+    a drift of `g² S/α` and noise of `g/√α`. That is the predictor of the bridge to the power 1/α, whose noise has the
+    variance `1/α`, a `temperature`, instead of 1. Exact for a Gaussian prior alone, whatever its covariance.
+
+    α is that of the prior, N(0, I/α), which stands for its own power in all but the predictor, see `total`.
+    """
+
+    @property
+    def temperature(self) -> Float[Array, ""]:
+        """`1/α`: the variance of noise, of which samplers draw none but by `samplers.base.noise_of`."""
+        assert isinstance(self.prior, NormalPrior)
+        return 1.0 / jnp.asarray(self.prior.power)
+
+    def shift(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
+        return self.temperature * sum((rows.plain(u, log_snr) for rows in self.rows), jnp.zeros_like(u))
 
 
 class Fnpse(Composed):
@@ -41,6 +65,11 @@ class Fnpse(Composed):
 def plain_sum(prior: AbstractPrior, rows: Sequence[Rows], *, limit: Float[Array, ""] | float = 16.0) -> Composed:
     """Composition `sum`: the scores added up, uncorrected. Right for one row at powers 1; a baseline otherwise."""
     return product(PlainSum, prior, rows, limit)
+
+
+def tempered_sum(prior: AbstractPrior, rows: Sequence[Rows], *, limit: Float[Array, ""] | float = 16.0) -> Composed:
+    """Composition `sum` where the prior, to the power α, is learned: one of `rows`, and `prior` is N(0, I/α)."""
+    return product(TemperedSum, prior, rows, limit)
 
 
 def fnpse(prior: AbstractPrior, rows: Sequence[Rows], *, limit: Float[Array, ""] | float = 16.0) -> Composed:

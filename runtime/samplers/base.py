@@ -10,6 +10,7 @@ import jax.random as jr
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from bsi.runtime.composition import TemperedSum
 from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Denoiser
 
@@ -36,8 +37,14 @@ def start(
     every draw by `3 a`. There `θ̂` hardly depends on u, so one evaluation gives it.
     """
     a, s = signal_noise(log_snr)
-    noise = jr.normal(key, shape, dtype)
+    noise = noise_of(denoiser, key, shape, dtype)
     return a * denoiser(noise, log_snr) + s * noise
+
+
+def noise_of(denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "*b m"]:
+    """Standard noise, of the variance that the denoiser's law is noised with."""
+    noise = jr.normal(key, shape, dtype)
+    return jnp.sqrt(denoiser.temperature) * noise if isinstance(denoiser, TemperedSum) else noise
 
 
 def stats(z: Float[Array, "draws m"], evaluations: int | Array, failed: bool | Array = False) -> Stats:

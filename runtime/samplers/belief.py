@@ -13,7 +13,7 @@ import jax.random as jr
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.samplers.base import AbstractSampler, Stats, stats
+from bsi.runtime.samplers.base import AbstractSampler, Stats, noise_of, stats
 from bsi.runtime.samplers.frozen import frozen_step
 from bsi.runtime.schedule import LogPrecision
 from bsi.runtime.score import Denoiser
@@ -35,10 +35,10 @@ class BeliefUpdates(AbstractSampler):
 
         def step(u: Array, ends: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:
             now, then, fresh, index = ends
-            noise = jr.normal(jr.fold_in(walk, index), shape, dtype)
+            noise = noise_of(denoiser, jr.fold_in(walk, index), shape, dtype)
             return frozen_step(u, denoiser(u, now), now, then, fresh, noise), None
 
-        u = jr.normal(begin, shape, dtype)
+        u = noise_of(denoiser, begin, shape, dtype)
         u, _ = jax.lax.scan(step, u, (grid[:-1], grid[1:], fresh, jnp.arange(self.steps - 1)))
         z = denoiser(u, grid[-1])
         return z, stats(z, self.steps)

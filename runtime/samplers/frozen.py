@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.process import signal_noise
+from bsi.runtime.samplers.base import noise_of
 from bsi.runtime.score import Denoiser
 
 
@@ -38,5 +38,5 @@ def ddim_step(
 ) -> Float[Array, "n m"]:
     """The frozen step that renews `eta²` of what an ancestral one does; no noise is drawn for `eta = 0.0`."""
     deterministic = isinstance(eta, float) and eta == 0  # an array: a sweep, compiled once
-    noise = 0.0 if deterministic else jr.normal(key, u.shape, u.dtype)
+    noise = 0.0 if deterministic else noise_of(denoiser, key, u.shape, u.dtype)
     return frozen_step(u, denoiser(u, now), now, then, -(eta**2) * jnp.expm1(now - then), noise)

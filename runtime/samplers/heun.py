@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsi.runtime.process import signal_noise
-from bsi.runtime.samplers.base import AbstractSampler, Stats, start, stats
+from bsi.runtime.samplers.base import AbstractSampler, Stats, noise_of, start, stats
 from bsi.runtime.schedule import AbstractSchedule, Karras
 from bsi.runtime.score import Denoiser
 
@@ -35,7 +35,8 @@ class Heun(AbstractSampler):
             now, then, index = ends
             if raised > 0:
                 up = now * (1.0 + raised)
-                y = y + jnp.sqrt(up**2 - now**2) * jr.normal(jr.fold_in(walk, index), shape, dtype)
+                noise = noise_of(denoiser, jr.fold_in(walk, index), shape, dtype)
+                y = y + jnp.sqrt(up**2 - now**2) * noise
                 now = up
             first = slope(y, now)
             ahead = y + (then - now) * first
