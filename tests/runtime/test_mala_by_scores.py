@@ -19,7 +19,8 @@ from tests.runtime.test_samplers import moments_agree
 DRAWS = 3000
 
 
-@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.slow), 10])
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [1, 10])
 def test_gaussian_factors_are_exact_at_all_powers(n):
     """From starts one sd off and half as wide again: 3 000 chains, 4.5 σ, nothing added for noise that is left."""
     denoise, x, precision, information = affine_rows(1, n)
@@ -42,10 +43,8 @@ def test_gaussian_factors_are_exact_at_all_powers(n):
             assert 0.5 < stats["acceptance"] < 0.65 and stats["drift"] < 0.1
 
 
-@pytest.mark.parametrize(
-    ("alpha", "beta"),
-    [(0.25, 1.0), *(pytest.param(*powers, marks=pytest.mark.slow) for powers in ((0.5, 1.0), (1.0, 4.0)))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("alpha", "beta"), [(0.25, 1.0), (0.5, 1.0), (1.0, 4.0)])
 def test_powers_of_three_modes(alpha, beta):
     """W1 in posterior sds of 8 000 draws: above .14 by `gauss`, below .045 moved (.01 is noise)."""
     composed, grid, mass = three_modes(alpha, beta)
@@ -100,6 +99,7 @@ def test_densities_of_tempered_priors(make):
     np.testing.assert_allclose(found - found[0], truth - truth[0], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_rows_that_are_not_numbers_move_nobody():
     """A score that is lost beyond 1 keeps draws on this side of it: N(0, 1) below 1."""
     rows = Rows(

@@ -60,6 +60,7 @@ def test_powers_of_one_gaussian_are_exact(name):
             moments_agree(run(jnp.float32(alpha), jnp.float32(power)), mean, np.diag(variance), error)
 
 
+@pytest.mark.slow
 def test_a_plain_sum_is_wrong_there():
     """Twice the power: draws of 1.5 times the variance and half of it, where that of N(0, I) is right."""
     run = jax.jit(lambda alpha: Ddim(100).sample(composition(alpha, 0.0, plain_sum), jr.key(0), (DRAWS, 3))[0])
@@ -79,6 +80,7 @@ def test_steps_take_a_sum_to_a_product(alpha, power):
     assert np.all(np.abs(z.var(0) / variance - 1) < 0.15) and np.all(np.abs(z.mean(0) - mean) < 0.15 * variance**0.5)
 
 
+@pytest.mark.slow
 def test_the_flow_of_a_tempered_sum_has_its_density():
     """`ln q^α` by the flow ODE, at ten places: to 1e-3."""
     mean, variance = truth(0.5, 0.0)
