@@ -17,6 +17,7 @@ from bsi.compiler.lower.coordinates import Coordinates
 from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.target import log_posterior
 from bsi.compiler.options import BLOCKS
+from bsi.compiler.routes import GUIDED
 from bsi.dsl.diagnostic import Diagnostic
 from bsi.failure import about
 from bsi.runtime.composition import Composed
@@ -128,7 +129,8 @@ def _way_out(node: Sample) -> str:
     lost = "the share of draws in each is that of the draws it started from: "
     correct = dict(node.options)["correct"]
     if by_scores(correct):
-        return lost + "sample by `ddim(...) { correct = smc }`, which weighs them"
+        weighs = "`smc`" if node.route == GUIDED else "`ddim(...) { correct = smc }`"
+        return lost + f"sample by {weighs}, which weighs them"
     if isinstance(correct, Choice) and correct.name == "psis":
         return lost + "train longer, so that weights can be trusted; or sample by `ddim(...) { correct = smc }`"
     return lost + "weigh them, `flow_ode(...) { correct = psis }`, or sample by `ddim(...) { correct = smc }`"

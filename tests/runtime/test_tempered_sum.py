@@ -25,7 +25,7 @@ SAMPLERS = {
     "ddim, eta = 1": (Ddim(1_000, 1.0), 0.005),
     "heun": (Heun(100, churn=10.0), 0.01),
     "belief": (BeliefUpdates(1_000), 0.005),
-    "langevin": (Langevin(400, 5, 0.1), 0.015),
+    "langevin": (Langevin(400, 10, 0.1), 0.015),
 }
 
 
