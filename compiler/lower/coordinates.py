@@ -124,6 +124,7 @@ class Unconstrained(Coordinates):
 
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env):
         super().__init__(prior, params, data)
+        self.affine = all(draw.law.support.kind == "real" for draw in prior.draws)
 
         # The scaling is part of the coordinates, so its draws have a seed of their own, not the run's.
         def raw(key: PRNGKeyArray) -> Array:

@@ -66,6 +66,7 @@ class Empirical(Drawn):
 
     def __init__(self, prior: Prior, params: Mapping[str, Param], data: Env, draws: Mapping[str, np.ndarray]):
         super().__init__(prior, params, data, draws)
+        self.affine = all(params[name].support.kind == "real" for name in self.shapes)
         self.bijectors = {name: biject_to(constraint(params[name].support, {})) for name in self.shapes}
         free = np.asarray(jax.vmap(self._unconstrain)(self.draws), np.float64)
         low, middle, high = np.quantile(free, [0.1587, 0.5, 0.8413], axis=0)
