@@ -87,6 +87,6 @@ def _of_spread(program: Program, node: Sample, info: dict[str, Any]) -> list[Dia
     message = f"draws of `{node.name}` have, in some direction, {times:.2g} times the variance that `gauss` assumes"
     help = (
         "covariances of rows change with the params, so that draws may be far off: use `compose = jac`, or take the "
-        "bias away: `ddim(...) { correct = smc }`, or `correct = mala`"
+        "bias away: `ddim(...) { correct = smc }`, or `correct = mala` if every factor has a density"
     )
     return [about(program, node.name, "W0456", message, help=help)]
