@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.composition import TemperedSum
+from bsi.runtime.composition import temperature
 from bsi.runtime.process import signal_noise
 from bsi.runtime.schedule import CLEAN, NOISE
 from bsi.runtime.score import Denoiser
@@ -98,7 +98,7 @@ class FlowDensity(eqx.Module):
         u, estimates = solution.ys[0][-1], solution.ys[1][-1]
         a, s = signal_noise(noise)
         gap = u - a * denoiser(u, noise)
-        variance = s**2 * (denoiser.temperature if isinstance(denoiser, TemperedSum) else 1.0)
+        variance = s**2 * temperature(denoiser)
         base = -0.5 * jnp.sum(gap**2, -1) / variance - 0.5 * m * jnp.log(2 * math.pi * variance)
         spread = jnp.std(estimates, 0) / math.sqrt(max(len(estimates) - 1, 1))
         stats = {

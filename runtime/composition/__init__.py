@@ -1,9 +1,9 @@
 """Composition: denoisers of single factors to the denoiser of their product, powers included."""
 
 from bsi.runtime.composition.base import Composed as Composed
-from bsi.runtime.composition.bridges import TemperedSum as TemperedSum
 from bsi.runtime.composition.bridges import fnpse as fnpse
 from bsi.runtime.composition.bridges import plain_sum as plain_sum
+from bsi.runtime.composition.bridges import temperature as temperature
 from bsi.runtime.composition.bridges import tempered_sum as tempered_sum
 from bsi.runtime.composition.clean import Clean as Clean
 from bsi.runtime.composition.gauss import Gauss as Gauss

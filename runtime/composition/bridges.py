@@ -21,6 +21,7 @@ from bsi.runtime.composition.base import Composed, product
 from bsi.runtime.composition.rows import Rows
 from bsi.runtime.composition.tempered import AbstractPrior, NormalPrior
 from bsi.runtime.process import signal_noise
+from bsi.runtime.score import Denoiser
 
 
 class PlainSum(Composed):
@@ -33,19 +34,22 @@ class PlainSum(Composed):
 class TemperedSum(Composed):
     """`∏ (q_t^j)^{w_j}` of learned factors with `Σ w_j = α`, and its tempered predictor (METHODS §3): with the score S,
     a drift of `g² S/α` and noise of `g/√α`. That is the predictor of the bridge to the power 1/α, whose noise has the
-    variance `1/α`, a `temperature`, instead of 1. Exact for a Gaussian prior alone, whatever its covariance.
+    variance `1/α`, see `temperature`, instead of 1. Exact for a Gaussian prior alone, whatever its covariance.
 
     α is that of the prior, N(0, I/α), which stands for its own power in all but the predictor, see `total`.
     """
 
-    @property
-    def temperature(self) -> Float[Array, ""]:
-        """`1/α`: the variance of noise, of which samplers draw none but by `samplers.base.noise_of`."""
-        assert isinstance(self.prior, NormalPrior)
-        return 1.0 / jnp.asarray(self.prior.power)
-
     def shift(self, u: Float[Array, "b m"], log_snr: Float[Array, ""]) -> Float[Array, "b m"]:
-        return self.temperature * sum((rows.plain(u, log_snr) for rows in self.rows), jnp.zeros_like(u))
+        return temperature(self) * sum((rows.plain(u, log_snr) for rows in self.rows), jnp.zeros_like(u))
+
+
+def temperature(denoiser: Denoiser) -> Float[Array, ""] | float:
+    """The variance of the noise that a denoiser's law is noised with, by which samplers draw theirs: 1, and `1/α` of a
+    `TemperedSum`."""
+    if not isinstance(denoiser, TemperedSum):
+        return 1.0
+    assert isinstance(denoiser.prior, NormalPrior)
+    return 1.0 / jnp.asarray(denoiser.prior.power)
 
 
 class Fnpse(Composed):

@@ -10,7 +10,7 @@ import jax.random as jr
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.composition import TemperedSum
+from bsi.runtime.composition import temperature
 from bsi.runtime.process import signal_noise
 from bsi.runtime.score import Denoiser
 
@@ -43,8 +43,7 @@ def start(
 
 def noise_of(denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "*b m"]:
     """Standard noise, of the variance that the denoiser's law is noised with."""
-    noise = jr.normal(key, shape, dtype)
-    return jnp.sqrt(denoiser.temperature) * noise if isinstance(denoiser, TemperedSum) else noise
+    return jnp.sqrt(temperature(denoiser)) * jr.normal(key, shape, dtype)
 
 
 def stats(z: Float[Array, "draws m"], evaluations: int | Array, failed: bool | Array = False) -> Stats:

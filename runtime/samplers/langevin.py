@@ -13,7 +13,7 @@ import jax.random as jr
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.composition import TemperedSum
+from bsi.runtime.composition import temperature
 from bsi.runtime.process import signal_noise
 from bsi.runtime.samplers.base import AbstractSampler, Stats, start, stats
 from bsi.runtime.samplers.frozen import ddim_step
@@ -31,7 +31,7 @@ def langevin_steps(
 ) -> Float[Array, "n m"]:
     """`steps` unadjusted Langevin steps at one level."""
     a, s = signal_noise(log_snr)
-    power = 1.0 / denoiser.temperature if isinstance(denoiser, TemperedSum) else 1.0  # of the score that θ̂ implies
+    power = 1.0 / temperature(denoiser)  # of the score that θ̂ implies
 
     def step(u: Array, index: Array) -> tuple[Array, None]:
         noise = jr.normal(jr.fold_in(key, index), u.shape, u.dtype)

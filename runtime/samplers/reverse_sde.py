@@ -22,7 +22,7 @@ import lineax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bsi.runtime.composition import TemperedSum
+from bsi.runtime.composition import temperature
 from bsi.runtime.process import signal_noise
 from bsi.runtime.samplers.base import AbstractSampler, Stats, start, stats
 from bsi.runtime.schedule import CLEAN, NOISE
@@ -50,7 +50,6 @@ class ReverseSde(AbstractSampler):
         self, denoiser: Denoiser, key: PRNGKeyArray, shape: tuple[int, int], dtype: DTypeLike = jnp.float32
     ) -> tuple[Float[Array, "draws m"], Stats]:
         begin, walk = jr.split(key)
-        temperature = denoiser.temperature if isinstance(denoiser, TemperedSum) else 1.0
         first, last = jnp.asarray(self.lower, dtype), jnp.asarray(self.upper, dtype)
 
         def drift(t: Any, u: Array, _: Any) -> Array:
@@ -60,7 +59,7 @@ class ReverseSde(AbstractSampler):
 
         def diffusion(t: Any, u: Array, _: Any) -> lineax.AbstractLinearOperator:
             _, s = signal_noise(t)
-            size = jnp.sqrt(jnp.asarray(self.noise * temperature, dtype)) * s
+            size = jnp.sqrt(jnp.asarray(self.noise * temperature(denoiser), dtype)) * s
             return size * lineax.IdentityLinearOperator(jax.ShapeDtypeStruct(u.shape, u.dtype))
 
         area = diffrax.BrownianIncrement if self.solver == "euler" else diffrax.SpaceTimeLevyArea

@@ -17,6 +17,7 @@ from benchmarks import sbibm, tall_tasks
 from bsi.api import check_file
 from bsi.compiler.analyse import analyse
 from bsi.compiler.lower.expr import table_array
+from bsi.compiler.lower.forward import draw_row
 from bsi.compiler.lower.model import LoweredModel
 from bsi.compiler.lower.target import log_posterior
 from bsi.dsl.format import format_source
@@ -104,11 +105,35 @@ def test_the_benchmark_asks_what_is_allowed(name: str) -> None:
 
 @pytest.mark.parametrize("name", tall_tasks.TASKS)
 def test_the_benchmark_of_sets_asks_what_is_allowed(name: str) -> None:
-    theta = {"slcp": {"theta": np.zeros(5)}, "lotka_volterra": {"rate": np.ones(4)}}.get(
-        name, {"contact": 0.5, "recovery": 0.2}
-    )
-    text = tall_tasks.model(name, 1, theta)
-    assert bsi.check(text, str(ROOT / "examples" / "sbibm" / "benchmark.bsi")) == []
+    theta = {
+        "slcp": {"theta": np.zeros(5)},
+        "lotka_volterra": {"rate": np.ones(4)},
+        "sir": {"contact": 0.5, "recovery": 0.2},
+        "two_moons": {"theta": np.zeros(2)},
+    }[name]
+    folder = tall_tasks.FOLDERS.get(name, ROOT / "examples" / "sbibm")
+    for simulations in tall_tasks.SIMULATIONS:
+        text = tall_tasks.model(name, simulations, 1, theta)
+        assert bsi.check(text, str(folder / "benchmark.bsi")) == []
+
+
+def test_the_density_of_two_moons_is_that_of_its_simulator() -> None:
+    """Of 4 000 rows of one θ, the share in a box is the integral of the density over it, within 4 sds. Others say where
+    the box lies."""
+    program = check_file(ROOT / "examples" / "two_moons" / "two_moons.bsi").program
+    assert program is not None
+    theta = jnp.array([0.3, -0.1])
+    law = program.likelihoods["f"]
+    rows = jax.vmap(lambda key: draw_row(law, key, {"theta": theta}, {}))(jr.split(jr.key(1), 8_000))
+    others, rows = np.split(np.asarray(rows), 2)
+    low, high = np.quantile(others, [0.2, 0.6], axis=0)
+    share = np.mean(np.all((rows > low) & (rows < high), axis=1))
+    axes = [np.linspace(low[k], high[k], 801)[:-1] + (high[k] - low[k]) / 1600 for k in range(2)]
+    cells = jnp.asarray(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2))
+    density = jnp.exp(jax.vmap(lambda row: tall_tasks.two_moons({"task.theta": theta}, row))(cells))
+    normal = 0.01 * np.sqrt(2 * np.pi) * np.pi  # which the density leaves out
+    integral = float(jnp.mean(density)) * float(np.prod(high - low)) / normal
+    assert abs(share - integral) < 4 * np.sqrt(share * (1 - share) / 4_000)
 
 
 @pytest.mark.slow
