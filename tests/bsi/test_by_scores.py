@@ -45,7 +45,7 @@ observe same : g = 0.3
 posterior known(theta) = p(theta)^0.25 * f(obs | theta)^4
 posterior post(theta) = p(theta)^0.25 * g(same | theta)^4
 
-train fit = score(p, g) { steps = 2_000, seed = 1 }
+train fit = score(p, g) { steps = 4_000, seed = 1 }
 train table = exact(p, g) { simulations = 50_000, seed = 1 }
 sample plain = ddim(post, fit) { draws = 8_000, seed = 2 }
 sample moved = ddim(post, fit) { draws = 8_000, correct = mala { steps = 200 }, seed = 2 }
