@@ -308,6 +308,8 @@ def measure() -> Iterator[Figure]:
     toys = json.loads((RESULTS / "toys.json").read_text())
     for kind, m, n, error, how in TOYS:
         own = [row for row in toys if tuple(row[name] for name in KEY) == (kind, m, n, error, how)]
+        if not own:  # not measured here
+            continue
         values = [row.get("sliced", float("nan")) for row in own]
         floor = np.mean([row["floor"] for row in own])
         what = f"{kind} toy, m = {m}, n = {n}, score error {error:g}, {how}: sliced W in sd"
