@@ -100,13 +100,11 @@ def toy_rows(kind: str, x: Float[np.ndarray, "n m"], error: float = 0.0) -> Rows
     noise = components(kind, m)
     inner = jnp.asarray(np.stack([np.linalg.inv(np.eye(m) + np.linalg.inv(c)) for c in noise]), jnp.float32)
     gain = jnp.asarray(np.stack([np.linalg.inv(np.eye(m) + c) for c in noise]), jnp.float32)
-    evidence = [np.linalg.inv(np.eye(m) + c) for c in noise]
     penalty = jnp.asarray(np.stack([np.linalg.slogdet(np.eye(m) + c)[1] for c in noise]), jnp.float32)
-    evidence = jnp.asarray(np.stack(evidence), jnp.float32)
     first, second = (jr.normal(jr.PRNGKey(i), (size, m)) for i, size in ((7, 2 * m + 1), (8, m)))
 
     def weights(x: Array) -> Array:
-        return -0.5 * (penalty + jnp.einsum("...i,kij,...j->...k", x, evidence, x))
+        return -0.5 * (penalty + jnp.einsum("...i,kij,...j->...k", x, gain, x))
 
     def denoise(u: Array, log_snr: Array, x: Array) -> Array:
         a, s = signal_noise(log_snr)
@@ -161,7 +159,6 @@ TOYS += [("gaussian", 10, 90, 1e-2, "dpmpp"), ("gaussian", 10, 90, 1e-1, "dpmpp"
 TOYS += [("gaussian", m, 90, error, "dpmpp") for error in (0.0, 1e-2) for m in (2, 4, 8, 16, 32)]
 TOYS += [("mixture", 10, 8, 0.0, how) for how in ("dpmpp", "ancestral", "langevin", "smc")]
 TOYS += [("mixture", m, 8, 0.0, how) for how in ("dpmpp", "smc") for m in (2, 4, 8, 16, 32)]
-KEY = ("kind", "m", "n", "error", "how")
 SAMPLERS: dict[str, AbstractSampler] = {
     "dpmpp": DpmSolverPP(50),
     "ancestral": Ddim(400, 1.0),
@@ -175,7 +172,7 @@ def measure_toys(toys: list[Toy]) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / "toys.json"
     before = json.loads(path.read_text()) if path.exists() else []
-    table = [row for row in before if tuple(row[name] for name in KEY) not in toys]
+    table = [row for row in before if _toy(row) not in toys]
     for kind, m, n, error, how in toys:
         for seed in (1, 2, 3):
             x, truth = toy(kind, m, n, seed)
@@ -191,11 +188,11 @@ def measure_toys(toys: list[Toy]) -> None:
             row |= {"seconds": time.perf_counter() - began, **distance(got, truth[DRAWS:])}
             table.append(row | as_published(got, truth[DRAWS:]))
             print(table[-1], flush=True)
-            path.write_text(json.dumps(sorted(table, key=_place), indent=1) + "\n")
+            path.write_text(json.dumps(sorted(table, key=lambda row: (_toy(row), row["seed"])), indent=1) + "\n")
 
 
-def _place(row: dict[str, Any]) -> tuple[Any, ...]:
-    return *(row[name] for name in KEY), row["seed"]
+def _toy(row: dict[str, Any]) -> Toy:
+    return row["kind"], row["m"], row["n"], row["error"], row["how"]
 
 
 # ---------------------------------------------------------------- trained
@@ -307,7 +304,7 @@ PUBLISHED = {
 def measure() -> Iterator[Figure]:
     toys = json.loads((RESULTS / "toys.json").read_text())
     for kind, m, n, error, how in TOYS:
-        own = [row for row in toys if tuple(row[name] for name in KEY) == (kind, m, n, error, how)]
+        own = [row for row in toys if _toy(row) == (kind, m, n, error, how)]
         if not own:  # not measured here
             continue
         values = [row.get("sliced", float("nan")) for row in own]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bsi import terminal
@@ -11,6 +11,8 @@ from bsi import terminal
 MOST = 12  # coordinates of a table, those that depend on a prior most; checks.json and the report have all
 PLACES = 4  # points of a sweep with a table
 INDENT = "        "
+
+Render = Callable[[dict[str, Any], int | None], Iterator[str]]
 
 
 def lines(detail: dict[str, Any], width: int | None) -> Iterator[str]:
@@ -21,15 +23,21 @@ def lines(detail: dict[str, Any], width: int | None) -> Iterator[str]:
         yield f"{INDENT}{line}"
 
 
-def _sensitivity(detail: dict[str, Any], width: int | None) -> Iterator[str]:
-    for point in detail["points"][:PLACES]:
-        if point["at"]:
-            yield f"at {point['at']}"
-        yield from _point(point, width)
-    yield from _more(detail, width)
+def _by_points(one: Render) -> Render:
+    """What `one` says of each point, of the first `PLACES`."""
+
+    def render(detail: dict[str, Any], width: int | None) -> Iterator[str]:
+        for point in detail["points"][:PLACES]:
+            yield from one(point, width)
+        if (more := len(detail["points"]) - PLACES) > 0:
+            yield from _wrapped(f"and {more} more points: see the report", width)
+
+    return render
 
 
-def _point(point: dict[str, Any], width: int | None) -> Iterator[str]:
+def _sensitivity(point: dict[str, Any], width: int | None) -> Iterator[str]:
+    if point["at"]:
+        yield f"at {point['at']}"
     ways = [component["ways"].get(component["best"]) for component in point["components"]]
     names = [component["name"] for component in point["components"]]
     columns = [None if way is None else way["sensitivity"] for way in ways]
@@ -70,25 +78,21 @@ def _evidence(detail: dict[str, Any], width: int | None) -> Iterator[str]:
         yield from _wrapped(f"{at}{own}of which {correction:.2g} {rule}, and {point['grid']:.1g} may be left", width)
 
 
-def _sbc(detail: dict[str, Any], width: int | None) -> Iterator[str]:
-    for point in detail["points"][:PLACES]:
-        yield from _ranked(point, width)
-        found = sorted(zip(point["p_values"], point["labels"], point["said"], strict=True))
-        for p, label, said in found[:MOST]:
-            yield from _wrapped(f"{label}: p = {p:.2g}{f', draws are {said}' if said else ''}", width)
-        if len(found) > MOST:
-            yield from _wrapped(f"and {len(found) - MOST} more params with larger p-values", width)
-    yield from _more(detail, width)
+def _sbc(point: dict[str, Any], width: int | None) -> Iterator[str]:
+    yield from _ranked(point, width)
+    found = sorted(zip(point["p_values"], point["labels"], point["said"], strict=True))
+    for p, label, said in found[:MOST]:
+        yield from _wrapped(f"{label}: p = {p:.2g}{f', draws are {said}' if said else ''}", width)
+    if len(found) > MOST:
+        yield from _wrapped(f"and {len(found) - MOST} more params with larger p-values", width)
 
 
-def _tarp(detail: dict[str, Any], width: int | None) -> Iterator[str]:
-    for point in detail["points"][:PLACES]:
-        yield from _ranked(point, width)
-        (share, first), *others = point["covered"]
-        text = f"balls with {share:.0%} of the draws hold the params in {first:.0%} of the simulations"
-        rest = "".join(f", with {share:.0%} in {found:.0%}" for share, found in others)
-        yield from _wrapped(text + rest, width)
-    yield from _more(detail, width)
+def _tarp(point: dict[str, Any], width: int | None) -> Iterator[str]:
+    yield from _ranked(point, width)
+    (share, first), *others = point["covered"]
+    text = f"balls with {share:.0%} of the draws hold the params in {first:.0%} of the simulations"
+    rest = "".join(f", with {share:.0%} in {found:.0%}" for share, found in others)
+    yield from _wrapped(text + rest, width)
 
 
 def _ranked(point: dict[str, Any], width: int | None) -> list[str]:
@@ -97,13 +101,13 @@ def _ranked(point: dict[str, Any], width: int | None) -> list[str]:
     return _wrapped(f"{at}{point['simulations']} simulations{failed}", width) if at or failed else []
 
 
-def _more(detail: dict[str, Any], width: int | None) -> list[str]:
-    more = len(detail["points"]) - PLACES
-    return _wrapped(f"and {more} more points: see the report", width) if more > 0 else []
-
-
 def _wrapped(text: str, width: int | None) -> list[str]:
     return [text] if width is None else textwrap.wrap(text, width, subsequent_indent="  ")
 
 
-RENDERERS = {"sensitivity": _sensitivity, "evidence": _evidence, "sbc": _sbc, "tarp": _tarp}
+RENDERERS: dict[str, Render] = {
+    "sensitivity": _by_points(_sensitivity),
+    "evidence": _evidence,
+    "sbc": _by_points(_sbc),
+    "tarp": _by_points(_tarp),
+}

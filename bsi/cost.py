@@ -151,7 +151,7 @@ def _sampling(program: Program, sample: Sample) -> dict[str, Any]:
     if isinstance(correct := options.get("correct"), Choice) and correct.name in AFTERWARDS:
         moves = dict(correct.options)["steps"]
         words += f", moved by {moves:_} steps of mala by {'scores' if by_scores(correct) else 'the density'}"
-        passes = moves * PASSES * points * by_scores(correct)
+        passes = moves * PASSES * points if by_scores(correct) else 0
     if options.get("covariance") == "sampled":
         words += f", after {COVARIANCE_DRAWS:_} draws of each row × {COVARIANCE_STEPS} steps for covariances"
         before = COVARIANCE_DRAWS * rows * COVARIANCE_STEPS
